@@ -1,0 +1,1 @@
+"""One customer turn, top to bottom: intake, perception, policy, generation, citations, storage, pages."""

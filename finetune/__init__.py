@@ -1,0 +1,1 @@
+"""Support transcripts in, promoted LoRA adapter out."""

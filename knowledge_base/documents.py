@@ -1,0 +1,104 @@
+"""What goes into the knowledge base and what comes out: frozen values, no database, no model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One help article.
+
+    Attributes:
+        id: Stable id: the front matter's `id`, else the path inside its folder without suffix.
+        title: The front matter's title, else the first heading, else the file's stem.
+        text: The plain text that chunks' offsets point into (Markdown is kept as it was written).
+        url: Public address of the article, empty if it has none.
+        language: ISO 639-1 code.
+        content_hash: SHA-256 of the source bytes; unchanged content is skipped by it.
+        source: Where it came from (a path relative to its folder, or a URL).
+        metadata: Further front matter, as strings.
+    """
+
+    id: str
+    title: str
+    text: str
+    url: str = ""
+    language: str = "en"
+    content_hash: str = ""
+    source: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaqEntry:
+    """A reviewed question–answer pair with all its phrasings (`question` is the first of them)."""
+
+    id: str
+    question: str
+    answer: str
+    phrasings: tuple[str, ...] = ()
+    language: str = "en"
+    article_id: str = ""
+    url: str = ""
+    source: str = ""
+
+    @property
+    def all_phrasings(self) -> tuple[str, ...]:
+        """Every way to ask, the main question first, without repeats."""
+        return tuple(dict.fromkeys((self.question, *self.phrasings)))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage: `document.text[start:end] == text`.
+
+    Attributes:
+        heading_path: Headings above the passage, outermost first; the title is not repeated.
+    """
+
+    id: str
+    document_id: str
+    title: str
+    text: str
+    start: int
+    end: int
+    heading_path: tuple[str, ...] = ()
+    url: str = ""
+    language: str = "en"
+
+    @property
+    def embedding_text(self) -> str:
+        """Title and headings in front of the passage, as embedded and as searched by BM25."""
+        return "\n".join((" > ".join((self.title, *self.heading_path)), self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedChunk:
+    """A chunk with its fused score (higher is better) and how each ranking saw it.
+
+    Attributes:
+        score: Reciprocal-rank-fusion score.
+        scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded.
+    """
+
+    chunk: Chunk
+    score: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FaqMatch:
+    """The nearest phrasing of a FAQ entry; `similarity` is cosine in [-1, 1]."""
+
+    entry: FaqEntry
+    phrasing: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalResult:
+    """Everything found for one query, best first."""
+
+    query: str
+    chunks: tuple[RetrievedChunk, ...] = ()
+    faq: tuple[FaqMatch, ...] = ()
