@@ -254,6 +254,4 @@ class Done:
     stopped: bool = False
 
 
-StreamEvent = (
-    StatusChanged | Perceived | Retrieved | Decided | TextDelta | CitationAdded | Warned | Done
-)
+StreamEvent = StatusChanged | Perceived | Retrieved | Decided | TextDelta | CitationAdded | Warned | Done

@@ -1,0 +1,311 @@
+"""Conversations, messages, evidence and feedback in SQLite (or any database of SQLAlchemy's).
+
+It knows nothing of models or pages: values in, values out. What a method has returned from is on disk.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from typing import Any, Literal
+
+from alembic import command
+from alembic.config import Config
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session, selectinload, sessionmaker
+
+from chatbot.errors import ConversationNotFoundError, InputError, StorageError
+from chatbot.messages import Attachment, Citation, Decision, Message, Observation
+from chatbot.schema import ConversationRow, FeedbackRow, MessageRow
+
+TITLE_CHARS = 60
+_ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
+_OBSERVATION = TypeAdapter(Observation)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer rests on: kept for agents, evaluation and fine-tuning.
+
+    Attributes:
+        retrieved: Id and score of every passage found, best first.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    retrieved: tuple[tuple[str, float], ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    stopped: bool = False
+
+
+_EVIDENCE = TypeAdapter(Evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Thumbs up (1) or down (-1), and why."""
+
+    rating: int
+    comment: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A question (`role` user) or an answer (`role` assistant) as it was kept."""
+
+    id: str
+    role: Literal["user", "assistant"]
+    text: str
+    created_at: datetime
+    attachments: tuple[Attachment, ...] = ()
+    observation: Observation | None = None
+    evidence: Evidence | None = None
+    feedback: Feedback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation; `messages` is empty in listings."""
+
+    id: str
+    visitor_id: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    messages: tuple[StoredMessage, ...] = ()
+
+
+class ConversationStore:
+    """All reading and writing of conversations, always within one visitor's own.
+
+    Args:
+        url: SQLAlchemy database address, for example `sqlite:////data/frontdesk.db`.
+
+    Raises:
+        StorageError: The database cannot be opened or migrated.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _open(url)
+        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        writer = self._engine.execution_options(begin="IMMEDIATE")
+        self._write_sessions = sessionmaker(writer, expire_on_commit=False)
+        with _storage_errors():
+            migrate(self._engine)
+
+    def create(self, visitor_id: str, title: str = "") -> Conversation:
+        """Starts an empty conversation; the first question names it unless `title` is given."""
+        now = datetime.now(UTC)
+        row = ConversationRow(
+            id=_new_id(), visitor_id=visitor_id, title=_short(title), created_at=now, updated_at=now
+        )
+        with self._writing() as session:
+            session.add(row)
+        return _conversation(row)
+
+    def list(self, visitor_id: str, limit: int = 200) -> tuple[Conversation, ...]:
+        """The visitor's conversations without their messages, newest activity first."""
+        query = (
+            select(ConversationRow)
+            .where(ConversationRow.visitor_id == visitor_id)
+            .order_by(ConversationRow.updated_at.desc())
+            .limit(limit)
+        )
+        with _storage_errors(), self._sessions() as session:
+            return tuple(_conversation(row) for row in session.scalars(query))
+
+    def get(self, conversation_id: str, visitor_id: str) -> Conversation:
+        """One conversation with its messages, oldest first.
+
+        Raises:
+            ConversationNotFoundError: It does not exist or is somebody else's.
+        """
+        with _storage_errors(), self._sessions() as session:
+            row = _owned(session, conversation_id, visitor_id)
+            query = (
+                select(MessageRow)
+                .where(MessageRow.conversation_id == row.id)
+                .order_by(MessageRow.position)
+                .options(selectinload(MessageRow.feedback))
+            )
+            messages = tuple(_message(message) for message in session.scalars(query))
+            return _conversation(row, messages)
+
+    def rename(self, conversation_id: str, visitor_id: str, title: str) -> None:
+        """Gives a conversation another title.
+
+        Raises:
+            InputError: The title is blank.
+        """
+        if not title.strip():
+            raise InputError("A conversation needs a title.", "Type at least one character.")
+        with self._writing() as session:
+            _owned(session, conversation_id, visitor_id).title = _short(title)
+
+    def delete(self, conversation_id: str, visitor_id: str) -> None:
+        """Removes a conversation with its messages and feedback."""
+        with self._writing() as session:
+            session.delete(_owned(session, conversation_id, visitor_id))
+
+    def add_question(self, conversation_id: str, visitor_id: str, message: Message) -> str:
+        """Stores a customer's message before anything is done with it; returns its id."""
+        with self._writing() as session:
+            row = _owned(session, conversation_id, visitor_id)
+            if not row.title:
+                row.title = _short(message.text) or _short(" ".join(a.name for a in message.attachments))
+            attachments = _ATTACHMENTS.dump_python(message.attachments, mode="json")
+            return _append(session, row, "user", message.text, attachments=attachments)
+
+    def set_observation(self, message_id: str, observation: Observation) -> None:
+        """Keeps what was perceived in a stored question."""
+        with self._writing() as session:
+            row = session.get(MessageRow, message_id)
+            if row is not None:
+                row.observation = _OBSERVATION.dump_python(observation, mode="json")
+
+    def add_answer(self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence) -> str:
+        """Stores an answer with its evidence; returns its id."""
+        with self._writing() as session:
+            row = _owned(session, conversation_id, visitor_id)
+            dumped = _EVIDENCE.dump_python(evidence, mode="json")
+            return _append(session, row, "assistant", text, attachments=[], evidence=dumped)
+
+    def add_feedback(self, message_id: str, visitor_id: str, rating: int, comment: str = "") -> None:
+        """Stores thumbs up (1), down (-1) or taken back (0) for an answer of the visitor's own.
+
+        Raises:
+            InputError: The rating is none of these.
+            ConversationNotFoundError: There is no such answer in the visitor's conversations.
+        """
+        if rating not in (-1, 0, 1):
+            raise InputError(f"A rating is 1, 0 or -1; {rating} was given.")
+        with self._writing() as session:
+            message = session.get(MessageRow, message_id)
+            if message is None or message.role != "assistant":
+                raise ConversationNotFoundError("There is no such answer.")
+            _owned(session, message.conversation_id, visitor_id)
+            session.add(
+                FeedbackRow(
+                    message_id=message_id, rating=rating, comment=comment[:4000], created_at=datetime.now(UTC)
+                )
+            )
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with _storage_errors(), self._write_sessions.begin() as session:
+            yield session
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the database to the newest schema."""
+    with as_file(files("chatbot") / "migrations") as folder, engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _open(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: two that both read first could never both go on.
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StorageError(
+            f"The database cannot be used: {error.orig}.",
+            "Free some disk space and check the rights of the data folder.",
+        ) from error
+    except SQLAlchemyError as error:
+        raise StorageError(f"The database refused the change: {error}.") from error
+
+
+def _owned(session: Session, conversation_id: str, visitor_id: str) -> ConversationRow:
+    row = session.get(ConversationRow, conversation_id)
+    if row is None or row.visitor_id != visitor_id:
+        raise ConversationNotFoundError(
+            f"There is no conversation {conversation_id!r}.", "Start a new one or pick one from your list."
+        )
+    return row
+
+
+def _append(
+    session: Session,
+    conversation: ConversationRow,
+    role: str,
+    text: str,
+    *,
+    attachments: Any,
+    evidence: Any = None,
+) -> str:
+    last = session.scalar(
+        select(func.max(MessageRow.position)).where(MessageRow.conversation_id == conversation.id)
+    )
+    conversation.updated_at = datetime.now(UTC)
+    row = MessageRow(
+        id=_new_id(),
+        conversation_id=conversation.id,
+        position=(last if last is not None else -1) + 1,
+        role=role,
+        text=text,
+        created_at=conversation.updated_at,
+        attachments=attachments,
+        evidence=evidence,
+    )
+    session.add(row)
+    return row.id
+
+
+def _conversation(row: ConversationRow, messages: tuple[StoredMessage, ...] = ()) -> Conversation:
+    return Conversation(row.id, row.visitor_id, row.title, row.created_at, row.updated_at, messages)
+
+
+def _message(row: MessageRow) -> StoredMessage:
+    newest = max(row.feedback, key=lambda f: f.id, default=None)
+    return StoredMessage(
+        id=row.id,
+        role="user" if row.role == "user" else "assistant",
+        text=row.text,
+        created_at=row.created_at,
+        attachments=_ATTACHMENTS.validate_python(row.attachments),
+        observation=_OBSERVATION.validate_python(row.observation) if row.observation else None,
+        evidence=_EVIDENCE.validate_python(row.evidence) if row.evidence else None,
+        feedback=Feedback(newest.rating, newest.comment, newest.created_at) if newest else None,
+    )
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _short(title: str) -> str:
+    line = " ".join(title.split())
+    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
