@@ -1,0 +1,304 @@
+"""One customer turn: `Assistant.respond` turns a message into a stream of events.
+
+Views translate the events; the store keeps the question before anything is done with it and the answer
+when it is complete, stopped or failed.
+"""
+
+import logging
+import time
+from collections.abc import Generator as Steps
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Protocol
+
+from chatbot.citations import Citations, best_quote, grounded_sentences, opening
+from chatbot.errors import FrontdeskError, GenerationError, InputError
+from chatbot.generators.base import ChatTurn, Generator
+from chatbot.messages import (
+    CitationAdded,
+    Decided,
+    Decision,
+    Done,
+    Kind,
+    Message,
+    Observation,
+    Perceived,
+    Retrieved,
+    Stage,
+    StatusChanged,
+    StreamEvent,
+    TextDelta,
+    Warned,
+)
+from chatbot.policy import PolicyDecision, decide
+from chatbot.prompt import FittedPrompt, Passage, Question, fit_conversation
+from chatbot.settings import Settings
+from chatbot.store import Conversation, ConversationStore, Evidence
+from chatbot.templates import Language, say
+from chatbot.text import clean_text
+from chatbot.understand import language_of, standalone_query
+from knowledge_base.documents import FaqMatch, RetrievalResult
+
+log = logging.getLogger(__name__)
+_SEEN_CHARS = 600  # screen text beyond this crowds the passages out of a small window
+_PROMPT_PASSAGES = 3
+
+
+class Perceives(Protocol):
+    """What the assistant needs of `perceive.Perceiver`."""
+
+    def perceive(self, message: Message, vocabulary: Sequence[str] = ()) -> Observation:
+        """Reads and hears everything in a message; failures become `Observation.problems`."""
+        ...
+
+    def visual_path(self, sha256: str) -> Path:
+        """The stored image with this hash."""
+        ...
+
+
+class Searches(Protocol):
+    """What the assistant needs of `knowledge_base.base.KnowledgeBase`."""
+
+    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+        """Passages and FAQ matches for a question and what a screenshot shows."""
+        ...
+
+    def vocabulary(self) -> Sequence[str]:
+        """Product names that bias speech recognition."""
+        ...
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What is known of the turn so far; becomes the stored evidence."""
+
+    conversation: Conversation
+    started_s: float
+    language: Language = "en"
+    decision: PolicyDecision = field(default_factory=lambda: PolicyDecision(Decision.DECLINE, ()))
+    result: RetrievalResult = field(default_factory=lambda: RetrievalResult(""))
+    citations: Citations = field(default_factory=Citations)
+    text: str = ""
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def mark(self, name: str, since_s: float) -> None:
+        self.timings_ms[name] = round((time.perf_counter() - since_s) * 1000, 1)
+
+
+class Assistant:
+    """Answers messages with the company's own articles. Safe to use from several threads at once."""
+
+    def __init__(
+        self,
+        *,
+        store: ConversationStore,
+        perceiver: Perceives,
+        knowledge_base: Searches,
+        generator: Generator,
+        settings: Settings,
+    ) -> None:
+        self._store = store
+        self._perceiver = perceiver
+        self._knowledge_base = knowledge_base
+        self._generator = generator
+        self._settings = settings
+
+    def respond(self, message: Message, conversation_id: str, visitor_id: str) -> Iterator[StreamEvent]:
+        """Answers one message; closing the iterator stops the answer and keeps what was said so far.
+
+        Raises:
+            InputError: The message holds nothing at all.
+            ConversationNotFoundError: The conversation does not exist or is another visitor's.
+            StorageError: The question could not be stored; nothing was answered.
+        """
+        message, warnings = self._accepted(message)
+        conversation = self._store.get(conversation_id, visitor_id)
+        turn = _Turn(conversation, time.perf_counter())
+        question_id = self._store.add_question(conversation_id, visitor_id, message)
+        stopped = True
+        try:
+            for warning in warnings:
+                yield self._warn(turn, warning)
+            yield from self._answer(turn, message, question_id)
+            stopped = False
+        except FrontdeskError as error:
+            log.warning("turn failed", exc_info=error)
+            yield self._warn(turn, str(error))
+        finally:
+            turn.mark("total", turn.started_s)
+            message_id = self._keep(turn, stopped)
+        yield Done(
+            conversation_id,
+            message_id,
+            turn.text,
+            turn.decision.decision,
+            tuple(turn.citations.added),
+            turn.timings_ms,
+            stopped,
+        )
+
+    def _accepted(self, message: Message) -> tuple[Message, list[str]]:
+        text, limit = clean_text(message.text), self._settings.max_message_chars
+        warnings = []
+        if len(text) > limit:
+            text = text[:limit]
+            warnings.append(say("shortened", "en", limit=f"{limit:,}"))
+        if not text and not message.attachments and not message.problems:
+            raise InputError(
+                "The message is empty.", "Type a question, add a screenshot or record a voice note."
+            )
+        return replace(message, text=text), warnings
+
+    def _answer(self, turn: _Turn, message: Message, question_id: str) -> Iterator[StreamEvent]:
+        observation = yield from self._perceive(turn, message, question_id)
+        yield from self._retrieve(turn, observation)
+        yield Decided(turn.decision.decision, turn.decision.reasons)
+        if turn.decision.decision is Decision.TEMPLATE and turn.decision.template:
+            yield from self._reviewed_answer(turn, turn.decision.template)
+        elif turn.decision.decision is Decision.GENERATE:
+            yield StatusChanged(Stage.ANSWERING)
+            yield from self._composed_answer(turn, observation)
+        else:
+            nothing = not observation.said and not observation.seen
+            yield self._say(turn, say("nothing" if nothing else "decline", turn.language))
+
+    def _perceive(
+        self, turn: _Turn, message: Message, question_id: str
+    ) -> Steps[StreamEvent, None, Observation]:
+        since_s = time.perf_counter()
+        kinds = {attachment.kind for attachment in message.attachments}
+        if kinds & {Kind.AUDIO, Kind.VIDEO}:
+            yield StatusChanged(Stage.LISTENING)
+        elif kinds:
+            yield StatusChanged(Stage.READING)
+        observation = self._perceiver.perceive(message, self._knowledge_base.vocabulary())
+        turn.language = language_of(observation)
+        self._store.set_observation(question_id, observation)
+        turn.mark("perceive", since_s)
+        yield Perceived(observation)
+        for problem in observation.problems:
+            yield self._warn(turn, problem)
+        return observation
+
+    def _retrieve(self, turn: _Turn, observation: Observation) -> Iterator[StreamEvent]:
+        yield StatusChanged(Stage.SEARCHING)
+        since_s = time.perf_counter()
+        earlier = [m.text for m in turn.conversation.messages if m.role == "user" and m.text]
+        query = standalone_query(observation.said, earlier)
+        if query or observation.seen:
+            turn.result = self._knowledge_base.retrieve(query, extra=observation.seen)
+        turn.decision = decide(
+            observation,
+            turn.result,
+            template_min_similarity=self._settings.template_min_similarity,
+            evidence_min_similarity=self._settings.evidence_min_similarity,
+        )
+        turn.mark("retrieve", since_s)
+        yield Retrieved(turn.result)
+
+    def _reviewed_answer(self, turn: _Turn, match: FaqMatch) -> Iterator[StreamEvent]:
+        entry = match.entry
+        passage = Passage(1, entry.id, entry.question, entry.url, entry.answer)
+        _, citation = turn.citations.cite(passage, entry.answer)
+        yield self._say(turn, f"{entry.answer.rstrip()} [1]")
+        if citation:
+            yield CitationAdded(citation)
+
+    def _composed_answer(self, turn: _Turn, observation: Observation) -> Iterator[StreamEvent]:
+        passages = [Passage.of(n, c.chunk) for n, c in enumerate(turn.result.chunks[:_PROMPT_PASSAGES], 1)]
+        since_s = time.perf_counter()
+        try:
+            fitted = self._fit(turn, observation, passages)
+            yield from self._generate(turn, observation, fitted, since_s)
+        except GenerationError as error:
+            log.warning("generation failed", exc_info=error)
+            yield self._warn(turn, say("engine_failed", turn.language))
+        if not turn.text and passages:
+            yield from self._quoted_answer(turn, passages[0])
+        turn.mark("generate", since_s)
+
+    def _generate(
+        self, turn: _Turn, observation: Observation, fitted: FittedPrompt, since_s: float
+    ) -> Iterator[StreamEvent]:
+        pieces = self._timed(turn, observation, fitted, since_s)
+        try:
+            for sentence in grounded_sentences(pieces, fitted.passages):
+                quote = best_quote(sentence.text, sentence.passage)
+                number, citation = turn.citations.cite(sentence.passage, quote)
+                joint = "\n" if sentence.text.startswith("\n") else " "
+                shown = f"{sentence.text.strip()} [{number}]"
+                yield self._say(turn, shown if not turn.text else joint + shown)
+                if citation:
+                    yield CitationAdded(citation)
+        finally:
+            pieces.close()
+
+    def _timed(
+        self, turn: _Turn, observation: Observation, fitted: FittedPrompt, since_s: float
+    ) -> Steps[str, None, None]:
+        images = []
+        if self._generator.sees_images:
+            images = [self._perceiver.visual_path(s.visual_sha256) for s in observation.screens]
+        deltas = self._generator.stream(
+            fitted.prompt,
+            images=images,
+            max_new_tokens=self._settings.max_new_tokens,
+            temperature=self._settings.temperature,
+        )
+        for delta in deltas:
+            if "first_token" not in turn.timings_ms:
+                turn.mark("first_token", since_s)
+            yield delta
+
+    def _fit(self, turn: _Turn, observation: Observation, passages: Sequence[Passage]) -> FittedPrompt:
+        kept = turn.conversation.messages[-2 * self._settings.max_history_turns :]
+        history = _paired([ChatTurn(m.role, m.text) for m in kept])
+        return fit_conversation(
+            self._settings.company_name,
+            history,
+            passages,
+            Question(observation.said, observation.seen[:_SEEN_CHARS]),
+            count_tokens=self._generator.count_tokens,
+            limit_tokens=self._generator.context_tokens - self._settings.max_new_tokens,
+        )
+
+    def _quoted_answer(self, turn: _Turn, passage: Passage) -> Iterator[StreamEvent]:
+        quote = opening(passage)
+        number, citation = turn.citations.cite(passage, quote)
+        yield self._say(turn, f"{say('quote', turn.language)}\n\n{quote} [{number}]")
+        if citation:
+            yield CitationAdded(citation)
+
+    def _say(self, turn: _Turn, text: str) -> TextDelta:
+        if "first_text" not in turn.timings_ms:
+            turn.mark("first_text", turn.started_s)
+        turn.text += text
+        return TextDelta(text)
+
+    def _warn(self, turn: _Turn, message: str) -> Warned:
+        turn.warnings.append(message)
+        return Warned(message)
+
+    def _keep(self, turn: _Turn, stopped: bool) -> str:
+        evidence = Evidence(
+            decision=turn.decision.decision,
+            reasons=turn.decision.reasons,
+            citations=tuple(turn.citations.added),
+            retrieved=tuple((c.chunk.id, c.score) for c in turn.result.chunks),
+            timings_ms=turn.timings_ms,
+            warnings=tuple(turn.warnings),
+            stopped=stopped,
+        )
+        return self._store.add_answer(turn.conversation.id, turn.conversation.visitor_id, turn.text, evidence)
+
+
+def _paired(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """Question–answer pairs only: an unanswered question would make two user turns in a row."""
+    pairs = pairwise(turns)
+    return [
+        t for asked, told in pairs if asked.role == "user" and told.role == "assistant" and told.content
+        for t in (asked, told)
+    ]  # fmt: skip

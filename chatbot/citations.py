@@ -1,0 +1,119 @@
+"""Ties each sentence of an answer to the passage that supports it.
+
+The model only writes numbers; which document a number means is decided here. A sentence with a number, code,
+address or link that no passage holds, or that no passage supports, does not reach the customer.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chatbot.messages import Citation
+from chatbot.prompt import Passage
+from chatbot.text import content_words, split_sentences
+
+MIN_SUPPORT = 0.6
+QUOTE_CHARS = 420
+_MARK = re.compile(r"\s*\[(\d{1,2})\]")
+_ANY_MARK = re.compile(r"\s*\[[\d,; ]{1,12}\]")
+_FACT = re.compile(
+    r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+|\b[A-Z]{1,5}-[\w-]*\d[\w-]*\b|\+?\d[\d.,:/]*\d|\d",
+    re.IGNORECASE,
+)
+_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
+_ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:?\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundedSentence:
+    """A sentence that may be shown, without the model's own marks, and its source."""
+
+    text: str
+    passage: Passage
+    support: float
+
+
+def facts(text: str) -> list[str]:
+    """Everything that must never be invented: numbers, amounts, codes, links, addresses."""
+    return [match.rstrip(".,:/)") for match in _FACT.findall(_LIST_NUMBER.sub("", text))]
+
+
+def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | None:
+    """The sentence with its supporting passage, or None when the passages do not carry it.
+
+    Support is the share of the sentence's content words that the passage (or its title) holds; the
+    passage that the model marked is preferred unless another one supports the sentence better.
+    """
+    marks = {int(number) for number in _MARK.findall(sentence)}
+    plain = _ECHO.sub("", _ANY_MARK.sub("", sentence))
+    wanted = set(content_words(_LIST_NUMBER.sub("", plain)))
+    if not wanted or not passages:
+        return None
+    scored = [(_support(wanted, plain, p) + (0.05 if p.number in marks else 0.0), p) for p in passages]
+    support, best = max(scored, key=lambda pair: (pair[0], -pair[1].number))
+    if support < MIN_SUPPORT:
+        return None
+    return GroundedSentence(plain, best, support)
+
+
+def _support(wanted: set[str], sentence: str, passage: Passage) -> float:
+    evidence = f"{passage.title}\n{passage.text}"
+    if not all(_holds(evidence, fact) for fact in facts(sentence)):
+        return 0.0
+    return len(wanted & set(content_words(evidence))) / len(wanted)
+
+
+def _holds(evidence: str, fact: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(fact)}(?!\w|[.,]\d)", evidence, re.IGNORECASE) is not None
+
+
+def best_quote(sentence: str, passage: Passage) -> str:
+    """The span of the passage, word for word, that shares most with the sentence."""
+    wanted = set(content_words(sentence))
+    candidates = [s.strip() for s in split_sentences([passage.text]) if s.strip()]
+    return max(candidates, key=lambda s: len(wanted & set(content_words(s))), default=passage.text)
+
+
+def opening(passage: Passage, limit_chars: int = QUOTE_CHARS) -> str:
+    """The passage's beginning up to a whole sentence or line: what is shown when nothing was composed."""
+    shown = ""
+    for sentence in split_sentences([passage.text]):
+        if shown.strip() and len(shown) + len(sentence) > limit_chars:
+            break
+        shown += sentence
+    return re.sub(r"^#+\s.*\n+", "", shown.strip()).strip()
+
+
+class Citations:
+    """Numbers the passages an answer uses in the order of use."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self.added: list[Citation] = []
+
+    def cite(self, passage: Passage, quote: str) -> tuple[int, Citation | None]:
+        """The number of the passage's document, and the citation when it is new."""
+        known = self._numbers.get(passage.document_id)
+        if known is not None:
+            return known, None
+        number = len(self._numbers) + 1
+        self._numbers[passage.document_id] = number
+        citation = Citation(number, passage.document_id, passage.title, passage.url, quote, passage.text)
+        self.added.append(citation)
+        return number, citation
+
+
+def grounded_sentences(
+    pieces: Iterable[str], passages: Sequence[Passage], limit: int = 6
+) -> Iterator[GroundedSentence]:
+    """Turns the model's stream into sentences that may be shown; repeats end the answer."""
+    seen: set[str] = set()
+    for sentence in split_sentences(pieces):
+        grounded = ground(sentence, passages)
+        if grounded is None:
+            continue
+        key = " ".join(content_words(grounded.text))
+        if key in seen or len(seen) >= limit:
+            return
+        seen.add(key)
+        yield grounded

@@ -1,0 +1,57 @@
+"""How a turn is answered: a pure function of what was perceived and found. Knows no model and no wording."""
+
+import re
+from dataclasses import dataclass
+
+from chatbot.messages import Decision, Observation
+from knowledge_base.documents import FaqMatch, RetrievalResult
+
+_CODE = re.compile(r"\b[A-Z]{1,5}[- ]?\d{2,6}\b|\b0x[0-9A-F]{4,8}\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDecision:
+    """The decision, its reasons in an agent's words, and the FAQ match when that is the answer."""
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    template: FaqMatch | None = None
+
+
+def decide(
+    observation: Observation,
+    result: RetrievalResult,
+    *,
+    template_min_similarity: float,
+    evidence_min_similarity: float,
+) -> PolicyDecision:
+    """Chooses between the reviewed answer, a generated one and an honest "I do not know".
+
+    Args:
+        template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
+        evidence_min_similarity: Cosine of the best passage from which there is something to answer from.
+    """
+    if not observation.said and not observation.seen:
+        return PolicyDecision(Decision.DECLINE, ("nothing was said and nothing could be read",))
+    match = result.faq[0] if result.faq else None
+    if match and observation.said and match.similarity >= template_min_similarity:
+        return PolicyDecision(
+            Decision.TEMPLATE, (f"FAQ {match.entry.id} at similarity {match.similarity:.2f}",), match
+        )
+    if code := _known_code(observation, result):
+        return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",))
+    best = max((c.scores.get("dense", 0.0) for c in result.chunks), default=0.0)
+    if best >= evidence_min_similarity:
+        return PolicyDecision(Decision.GENERATE, (f"best passage at similarity {best:.2f}",))
+    reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
+    return PolicyDecision(Decision.DECLINE, (reason,))
+
+
+def _known_code(observation: Observation, result: RetrievalResult) -> str:
+    asked = (*observation.error_codes, *_CODE.findall(observation.said))
+    texts = [_squeezed(c.chunk.embedding_text) for c in result.chunks]
+    return next((code for code in asked if any(_squeezed(code) in text for text in texts)), "")
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s-]", "", text).upper()

@@ -1,0 +1,111 @@
+"""The prompt format: one `render_conversation` for answering and for training.
+
+Passages, screen text and the customer's words are data inside the user turn; instructions stand in the
+system turn alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chatbot.errors import InputError
+from chatbot.generators.base import ChatTurn, Prompt
+from knowledge_base.documents import Chunk
+
+PROMPT_FORMAT = "passages-1"
+_SYSTEM = (
+    "You are the customer support assistant of {company}. Answer the question in one to three short "
+    "sentences, using only facts from the numbered passages, and put the number of the passage you used in "
+    "brackets, like [1]. If the passages do not hold the answer, say that you do not know."
+)
+_CUT = " … "
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered piece of evidence as the model sees it."""
+
+    number: int
+    document_id: str
+    title: str
+    url: str
+    text: str
+
+    @classmethod
+    def of(cls, number: int, chunk: Chunk) -> "Passage":
+        """Numbers a retrieved chunk; its headings become part of the title."""
+        title = " > ".join((chunk.title, *chunk.heading_path))
+        return cls(number, chunk.document_id, title, chunk.url, chunk.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the last user turn asks: the words, and what a screenshot or attached file shows."""
+
+    said: str
+    seen: str = ""
+
+
+def render_conversation(
+    company: str, history: Sequence[ChatTurn], passages: Sequence[Passage], question: Question
+) -> list[ChatTurn]:
+    """System turn, earlier turns, and one user turn with passages, screen text and question."""
+    parts = [f"[{p.number}] {p.title}\n{p.text}" for p in passages]
+    if question.seen:
+        parts.append(f"The customer's screenshot says:\n{question.seen}")
+    parts.append(f"Question: {question.said or 'What does this screen mean and what should I do?'}")
+    return [
+        ChatTurn("system", _SYSTEM.format(company=company)),
+        *history,
+        ChatTurn("user", "\n\n".join(parts)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPrompt:
+    """A prompt that fits, and the passages that are in it."""
+
+    prompt: Prompt
+    passages: tuple[Passage, ...]
+
+
+def fit_conversation(
+    company: str,
+    history: Sequence[ChatTurn],
+    passages: Sequence[Passage],
+    question: Question,
+    *,
+    count_tokens: Callable[[Prompt], int],
+    limit_tokens: int,
+) -> FittedPrompt:
+    """Drops the oldest turns, then the lowest passages but one, then screen text; never the words.
+
+    Args:
+        history: Earlier turns, question and answer in turn, oldest first.
+        passages: Best first.
+        limit_tokens: Longest prompt; the caller keeps room for the answer.
+
+    Raises:
+        InputError: The customer's words alone do not fit.
+    """
+    turns, kept, asked = list(history), list(passages), question
+    while True:
+        prompt = render_conversation(company, turns, kept, asked)
+        if count_tokens(prompt) <= limit_tokens:
+            return FittedPrompt(prompt, tuple(kept))
+        if turns:
+            turns = turns[2:]
+        elif len(kept) > 1:
+            kept.pop()
+        elif asked.seen:
+            asked = Question(asked.said, _halved(asked.seen))
+        elif kept:
+            kept.pop()
+        else:
+            raise InputError("The question is longer than the model can read.", "Please shorten it.")
+
+
+def _halved(text: str) -> str:
+    if len(text) < 80:
+        return ""
+    quarter = len(text) // 4
+    return text[:quarter].rstrip() + _CUT + text[-quarter:].lstrip()
