@@ -1,0 +1,55 @@
+"""A conversation as JSON or Markdown, for the customer to keep."""
+
+import json
+
+from chatbot.messages import Citation
+from chatbot.store import Conversation, StoredMessage
+
+
+def to_json(conversation: Conversation) -> str:
+    """Everything said and cited, with times in ISO 8601 and file names; no internal scores."""
+    return json.dumps(
+        {
+            "id": conversation.id,
+            "title": conversation.title,
+            "created_at": conversation.created_at.isoformat(),
+            "messages": [_message(m) for m in conversation.messages],
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _message(message: StoredMessage) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "role": message.role,
+        "text": message.text,
+        "created_at": message.created_at.isoformat(),
+        "attachments": [a.name for a in message.attachments],
+        "read": message.observation.seen if message.observation else "",
+        "heard": [t.text for t in message.observation.transcripts] if message.observation else [],
+        "citations": [
+            {"number": c.number, "title": c.title, "url": c.url, "quote": c.quote}
+            for c in _citations(message)
+        ],
+        "feedback": {"rating": message.feedback.rating, "comment": message.feedback.comment}
+        if message.feedback
+        else None,
+    }
+
+
+def to_markdown(conversation: Conversation) -> str:
+    """The conversation as a readable document."""
+    parts = [f"# {conversation.title or 'Conversation'}"]
+    for message in conversation.messages:
+        who = "Customer" if message.role == "user" else "Assistant"
+        lines = [f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC", "", message.text]
+        lines += [f"- attached: {a.name}" for a in message.attachments]
+        lines += [f"[{c.number}] {c.title} {c.url}".rstrip() for c in _citations(message)]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _citations(message: StoredMessage) -> tuple[Citation, ...]:
+    return message.evidence.citations if message.evidence else ()

@@ -1,0 +1,271 @@
+"""What the page's controls do: from Gradio values to messages, and from stream events back.
+
+One object serves all visitors and keeps nothing of theirs: a visitor is the random id in their browser, a
+conversation lives in the store.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from chatbot.errors import AttachmentError, FrontdeskError, InputError
+from chatbot.export import to_json, to_markdown
+from chatbot.messages import (
+    Attachment,
+    CitationAdded,
+    Done,
+    Message,
+    Observation,
+    Perceived,
+    StatusChanged,
+    StreamEvent,
+    TextDelta,
+    Warned,
+)
+from chatbot.store import Conversation, ConversationStore
+from chatbot.templates import Language
+from chatbot.web.ui.render import (
+    ChatMessage,
+    answer_markdown,
+    chat_messages,
+    citation_cards,
+    notice,
+    question_messages,
+    reading_fields,
+)
+from chatbot.web.ui.texts import TEXTS, stage_text
+
+log = logging.getLogger(__name__)
+
+
+class Responds(Protocol):
+    """What the page needs of the assistant."""
+
+    def respond(self, message: Message, conversation_id: str, visitor_id: str) -> Iterator[StreamEvent]:
+        """Answers one message as a stream of events."""
+        ...
+
+
+class StoresAttachments(Protocol):
+    """What the page needs of `attachments.AttachmentStore`."""
+
+    def add(self, source: Path, name: str) -> Attachment:
+        """Checks and stores an upload."""
+        ...
+
+    def path(self, attachment: Attachment | str) -> Path:
+        """Where a stored upload lies."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, where, and in which language; made anew for each request."""
+
+    visitor_id: str
+    conversation_id: str
+    language: Language
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows after a step of a turn."""
+
+    messages: Sequence[ChatMessage]
+    status: str = ""
+    readings: Sequence[tuple[str, str, str]] | None = None
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The part of the chat that grows while an answer streams."""
+
+    text: str = ""
+    warnings: list[str] = field(default_factory=list)
+    citations: list[CitationAdded] = field(default_factory=list)
+    message_id: str = ""
+
+    def messages(
+        self, as_html: Callable[[str], Any], language: Language, stopped: bool = False
+    ) -> list[ChatMessage]:
+        shown: list[ChatMessage] = [{"role": "assistant", "content": notice(w)} for w in self.warnings]
+        text = answer_markdown(self.text) + (f"\n\n*{TEXTS[language]['stopped']}*" if stopped else "")
+        if text:
+            shown.append({"role": "assistant", "content": text, "metadata": {"id": self.message_id}})
+        if self.citations:
+            cards = citation_cards([c.citation for c in self.citations], language)
+            shown.append({"role": "assistant", "content": as_html(cards)})
+        return shown
+
+
+class ChatPage:
+    """The page's behaviour, without its layout.
+
+    Args:
+        assistant: Gives the assistant; waits while models load.
+        as_html: Wraps our own markup into the component that shows it.
+        max_attachments: Most uploads taken from one message.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ConversationStore,
+        attachments: StoresAttachments,
+        assistant: Callable[[], Responds],
+        as_html: Callable[[str], Any],
+        max_attachments: int,
+    ) -> None:
+        self._store = store
+        self._attachments = attachments
+        self._assistant = assistant
+        self._as_html = as_html
+        self._max_attachments = max_attachments
+        self._stops: dict[str, threading.Event] = {}
+
+    def visitor(self, known: str | None) -> str:
+        """The browser's visitor id, or a new unguessable one."""
+        return known if isinstance(known, str) and len(known) >= 20 else secrets.token_urlsafe(24)
+
+    def conversations(self, visitor_id: str) -> tuple[Conversation, ...]:
+        """The visitor's conversations, newest first."""
+        return self._store.list(visitor_id)
+
+    def messages(self, visit: Visit) -> list[ChatMessage]:
+        """The conversation as it is stored; empty for a new one or one that is not the visitor's."""
+        try:
+            conversation = self._store.get(visit.conversation_id, visit.visitor_id)
+        except FrontdeskError:
+            return []
+        return chat_messages(conversation.messages, self._attachments.path, self._as_html, visit.language)
+
+    def readings(self, visit: Visit) -> list[tuple[str, str, str]]:
+        """What was read in the newest question, for correction."""
+        question = self._newest_question(visit)
+        if question is None or question.observation is None:
+            return []
+        return _readings(question.observation, question.attachments, visit.language)
+
+    def start(self, visit: Visit) -> Visit:
+        """The visit with a conversation of the visitor's own: a new one if none is chosen."""
+        try:
+            self._store.get(visit.conversation_id, visit.visitor_id)
+        except FrontdeskError:
+            return replace(visit, conversation_id=self._store.create(visit.visitor_id).id)
+        return visit
+
+    def accept(self, text: str, uploads: Sequence[str]) -> Message:
+        """Takes uploads in; those that are refused become problems beside the rest."""
+        taken: list[Attachment] = []
+        problems: list[str] = []
+        for position, upload in enumerate(uploads):
+            try:
+                if position >= self._max_attachments:
+                    raise AttachmentError(
+                        f"Only the first {self._max_attachments} files of a message are read."
+                    )
+                taken.append(self._attachments.add(Path(upload), Path(upload).name))
+            except FrontdeskError as error:
+                problems.append(str(error))
+        return Message(text, tuple(taken), problems=tuple(problems))
+
+    def send(self, visit: Visit, message: Message) -> Iterator[View]:
+        """Answers a message; each view is the whole chat so far."""
+        before = self.messages(visit) + question_messages(
+            message.text, message.attachments, self._attachments.path, self._as_html
+        )
+        answer = _Answer()
+        stop = self._stops[visit.session] = threading.Event()
+        yield View(before, TEXTS[visit.language]["loading"], readings=[])
+        try:
+            events = self._assistant().respond(message, visit.conversation_id, visit.visitor_id)
+            yield from self._show(visit, message, events, before, answer, stop)
+        except FrontdeskError as error:
+            answer.warnings.append(str(error))
+        except Exception:
+            log.exception("a turn failed")
+            answer.warnings.append(TEXTS[visit.language]["failed"])
+        finally:
+            self._stops.pop(visit.session, None)
+        yield View([*before, *answer.messages(self._as_html, visit.language, stop.is_set())])
+
+    def _show(
+        self,
+        visit: Visit,
+        message: Message,
+        events: Iterator[StreamEvent],
+        before: Sequence[ChatMessage],
+        answer: _Answer,
+        stop: threading.Event,
+    ) -> Iterator[View]:
+        status, readings = "", None
+        for event in events:
+            match event:
+                case StatusChanged(stage):
+                    status = stage_text(stage, visit.language)
+                case Perceived(observation):
+                    readings = _readings(observation, message.attachments, visit.language)
+                case TextDelta(text):
+                    answer.text += text
+                case CitationAdded():
+                    answer.citations.append(event)
+                case Warned(text):
+                    answer.warnings.append(text)
+                case Done():
+                    answer.message_id = event.message_id
+            if stop.is_set():
+                events.close()  # type: ignore[attr-defined]
+                return
+            yield View([*before, *answer.messages(self._as_html, visit.language)], status, readings)
+
+    def stop(self, session: str) -> None:
+        """Stops the answer that is streaming to a browser tab, if one is."""
+        if event := self._stops.get(session):
+            event.set()
+
+    def corrected(self, visit: Visit, hashes: Sequence[str], texts: Sequence[str]) -> Message:
+        """The newest question again, with what the customer corrected.
+
+        Raises:
+            InputError: There is nothing to correct.
+        """
+        question = self._newest_question(visit)
+        if question is None:
+            raise InputError("There is no question to correct yet.")
+        corrections = {sha: text for sha, text in zip(hashes, texts, strict=False) if sha}
+        return Message(question.text, question.attachments, corrections)
+
+    def rename(self, visit: Visit, title: str) -> None:
+        """Gives the chosen conversation another title."""
+        self._store.rename(visit.conversation_id, visit.visitor_id, title)
+
+    def delete(self, visit: Visit) -> None:
+        """Deletes the chosen conversation."""
+        self._store.delete(visit.conversation_id, visit.visitor_id)
+
+    def export(self, visit: Visit, form: str) -> str:
+        """The chosen conversation as `json` or `markdown` text."""
+        conversation = self._store.get(visit.conversation_id, visit.visitor_id)
+        return to_json(conversation) if form == "json" else to_markdown(conversation)
+
+    def rate(self, visit: Visit, message_id: str, rating: int, comment: str = "") -> None:
+        """Stores thumbs and comment for an answer."""
+        self._store.add_feedback(message_id, visit.visitor_id, rating, comment)
+
+    def _newest_question(self, visit: Visit) -> Any:
+        try:
+            messages = self._store.get(visit.conversation_id, visit.visitor_id).messages
+        except FrontdeskError:
+            return None
+        return next((m for m in reversed(messages) if m.role == "user"), None)
+
+
+def _readings(
+    observation: Observation, attachments: Sequence[Attachment], language: Language
+) -> list[tuple[str, str, str]]:
+    return reading_fields(observation, {a.sha256: a.name for a in attachments}, language)
