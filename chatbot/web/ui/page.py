@@ -112,7 +112,7 @@ class _Page:
                 file_count="multiple",
                 file_types=ACCEPTED,
                 submit_btn=True,
-                stop_btn=True,
+                stop_btn=False,
                 autofocus=True,
                 elem_id="fd-box",
                 max_plain_text_length=100_000,
@@ -139,7 +139,7 @@ class _Page:
         self.chatbot.example_select(self._send_example, here, turn, api_name=False)
         self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, api_name=False)
         self.list.input(self._open, [self.list, self.visitor], opened, api_name=False)
-        self.new.click(self._new, self.visitor, opened, api_name=False)
+        gr.on([self.new.click, self.chatbot.clear], self._new, self.visitor, opened, api_name=False)
         self.rename.click(self._rename, [self.title, *here], listing, api_name=False)
         self.delete.click(lambda: gr.Row(visible=True), None, self.confirm, api_name=False)
         self.keep.click(lambda: gr.Row(visible=False), None, self.confirm, api_name=False)
@@ -221,14 +221,14 @@ class _Page:
             **self._listing(visit),
             self.status: status_html(TEXTS[visit.language]["loading"]),
             self.comment_row: gr.Row(visible=False),
-            self.box: gr.MultimodalTextbox(value={"text": "", "files": []}),
+            self.box: gr.MultimodalTextbox(value={"text": "", "files": []}, submit_btn=False, stop_btn=True),
         }
         yield from self._stream(visit, self._chat.accept(text, uploads))
 
     def _stream(self, visit: Visit, message: Any) -> Iterator[dict[Any, Any]]:
         for view in self._chat.send(visit, message):
             yield self._shown(visit, view)
-        yield self._listing(visit)
+        yield {**self._listing(visit), self.box: gr.MultimodalTextbox(submit_btn=True, stop_btn=False)}
 
     def _send_example(
         self, visitor: str | None, current: str | None, request: gr.Request, event: gr.SelectData

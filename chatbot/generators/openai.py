@@ -1,0 +1,111 @@
+"""Any OpenAI-compatible endpoint: vLLM, SGLang, Ollama, llama.cpp's own server or a hosted one."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import openai
+
+from chatbot.errors import GenerationError
+from chatbot.generators.base import Prompt
+
+_CHARS_PER_TOKEN = 3  # deliberately few: an estimate that is too long drops a passage, one too short fails
+_TOKENS_PER_TURN = 8
+
+
+class OpenAIGenerator:
+    """A remote model. Adapters are model names of the server, as with vLLM's `--enable-lora`.
+
+    Args:
+        model: The model's name on the server.
+        base_url: For example `http://127.0.0.1:8000/v1`.
+        api_key: Sent as a bearer token; empty when the server wants none.
+        context_tokens: The server's window, which it cannot always be asked for.
+    """
+
+    sees_images = False
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str,
+        api_key: str = "",
+        context_tokens: int = 2048,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self.name = model
+        self.context_tokens = context_tokens
+        self._base_url = base_url
+        self._client = openai.OpenAI(
+            base_url=base_url, api_key=api_key or "none", timeout=timeout_s, max_retries=0
+        )
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        images: Sequence[Path] = (),
+        adapter: str | None = None,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """See `Generator.stream`. Images are not sent: the prompt already holds what was read on them."""
+        messages: Any = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        try:
+            with self._client.chat.completions.create(
+                model=adapter or self.name,
+                messages=messages,
+                max_tokens=max_new_tokens,
+                temperature=temperature,
+                stop=list(stop) or None,
+                stream=True,
+            ) as events:
+                for event in events:
+                    if event.choices and (text := event.choices[0].delta.content):
+                        yield text
+        except openai.OpenAIError as error:
+            raise self._readable(error) from error
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """An estimate on the safe side: the server's tokenizer is not at hand.
+
+        UTF-8 bytes over three, so that Chinese is not counted short.
+        """
+        return sum(len(t.content.encode()) // _CHARS_PER_TOKEN + _TOKENS_PER_TURN for t in prompt)
+
+    def close(self) -> None:
+        """See `Generator.close`."""
+        self._client.close()
+
+    def _readable(self, error: openai.OpenAIError) -> GenerationError:
+        match error:
+            case openai.APITimeoutError():
+                return GenerationError("The language model's server took too long.", "Please try again.")
+            case openai.APIConnectionError():
+                return GenerationError(
+                    f"The language model's server at {self._base_url} cannot be reached.",
+                    "Check that it runs and that `openai_base_url` is right.",
+                )
+            case openai.AuthenticationError() | openai.PermissionDeniedError():
+                return GenerationError(
+                    "The language model's server refused the key.", "Check `openai_api_key`."
+                )
+            case openai.NotFoundError():
+                return GenerationError(
+                    f"The server does not know the model {self.name!r}.", "Check `llm` and `openai_base_url`."
+                )
+            case openai.BadRequestError():
+                return GenerationError(f"The server refused the prompt: {_detail(error)}")
+            case openai.APIStatusError():
+                return GenerationError(
+                    f"The language model's server failed with status {error.status_code}.",
+                    "Please try again.",
+                )
+        return GenerationError("The language model's answer broke off.", "Please try again.")
+
+
+def _detail(error: openai.BadRequestError) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    return str(body.get("message") or "no reason given")

@@ -1,0 +1,212 @@
+"""Hugging Face transformers as the engine: GPU machines without a server, and checks against llama.cpp."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chatbot.errors import GenerationError, ModelError
+from chatbot.generators.base import Prompt
+
+
+class TransformersGenerator:
+    """A causal language model from a folder, or from a GGUF file whose weights are dequantised.
+
+    Answers are generated one at a time: batching across requests is what servers are for.
+
+    Args:
+        model_path: Folder with config, tokenizer and safetensors, or a `.gguf` file.
+        adapters: PEFT adapter folders (safetensors) by id; the first one is the default.
+    """
+
+    sees_images = False
+
+    def __init__(
+        self,
+        model_path: Path,
+        *,
+        name: str = "",
+        context_tokens: int = 2048,
+        threads: int = 2,
+        adapters: Mapping[str, Path] | None = None,
+        timeout_s: float = 120.0,
+    ) -> None:
+        self.name = name or model_path.stem
+        self.context_tokens = context_tokens
+        self._adapter_ids = list(adapters or {})
+        self._timeout_s = timeout_s
+        self._turn = threading.Lock()
+        self._closing = threading.Event()
+        self._tokenizer, self._model = _load(model_path, threads)
+        for adapter_id, folder in (adapters or {}).items():
+            self._model = _with_adapter(self._model, adapter_id, folder)
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        images: Sequence[Path] = (),
+        adapter: str | None = None,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """See `Generator.stream`. Images are ignored until a projector is installed."""
+        if adapter is not None and adapter not in self._adapter_ids:
+            raise GenerationError(f"Adapter {adapter!r} is not loaded.")
+        token_ids = self._encode(prompt)
+        if len(token_ids) + max_new_tokens > self.context_tokens:
+            raise GenerationError(
+                f"The prompt has {len(token_ids)} tokens and the answer may have {max_new_tokens}; "
+                f"the window is {self.context_tokens}.",
+                "Ask a shorter question or raise `context_tokens`.",
+            )
+        return self._run(token_ids, adapter, _sampling(max_new_tokens, temperature), stop)
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """See `Generator.count_tokens`."""
+        return len(self._encode(prompt))
+
+    def close(self) -> None:
+        """See `Generator.close`."""
+        self._closing.set()
+        with self._turn:
+            self._model = None
+
+    def _encode(self, prompt: Prompt) -> list[int]:
+        messages = [{"role": t.role, "content": self._harmless(t.content)} for t in prompt]
+        encoded = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
+        return list(encoded["input_ids"])
+
+    def _harmless(self, text: str) -> str:
+        """Splits the model's control tokens where they stand in somebody's text."""
+        for special in self._tokenizer.all_special_tokens:
+            text = text.replace(special, f"{special[0]} {special[1:]}")
+        return text
+
+    def _run(
+        self, token_ids: list[int], adapter: str | None, sampling: dict[str, Any], stop: Sequence[str]
+    ) -> Iterator[str]:
+        from transformers import TextIteratorStreamer
+
+        cancelled = threading.Event()
+        streamer = TextIteratorStreamer(
+            self._tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=self._timeout_s
+        )
+        failure: list[GenerationError] = []
+
+        def work() -> None:
+            try:
+                with self._turn:
+                    self._generate(token_ids, adapter, sampling, streamer, cancelled)
+            except (RuntimeError, ValueError) as error:
+                failure.append(GenerationError(f"The language model failed: {error}"))
+                streamer.end()
+
+        threading.Thread(target=work, name="transformers-stream", daemon=True).start()
+        try:
+            yield from _until(streamer, stop)
+        finally:
+            cancelled.set()
+        if failure:
+            raise failure[0]
+        if self._closing.is_set():
+            raise GenerationError("The language model was closed while it answered.", "Please ask again.")
+
+    def _generate(
+        self,
+        token_ids: list[int],
+        adapter: str | None,
+        sampling: dict[str, Any],
+        streamer: Any,
+        cancelled: threading.Event,
+    ) -> None:
+        import torch
+        from transformers import StoppingCriteriaList
+
+        if self._model is None:
+            raise RuntimeError("it has been closed")
+        if self._adapter_ids:
+            self._model.set_adapter(adapter or self._adapter_ids[0])
+        inputs = torch.tensor([token_ids], device=self._model.device)
+        stopping = StoppingCriteriaList([_Stopper(cancelled, self._closing)])
+        with torch.inference_mode():
+            self._model.generate(
+                inputs=inputs,
+                attention_mask=torch.ones_like(inputs),
+                streamer=streamer,
+                stopping_criteria=stopping,
+                pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
+                **sampling,
+            )
+
+
+class _Stopper:
+    """Ends a generation whose reader has gone; shape [batch] as transformers wants it."""
+
+    def __init__(self, *events: threading.Event) -> None:
+        self._events = events
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        stop = any(event.is_set() for event in self._events)
+        return torch.full((input_ids.shape[0],), stop, dtype=torch.bool, device=input_ids.device)
+
+
+def _sampling(max_new_tokens: int, temperature: float) -> dict[str, Any]:
+    if temperature == 0:
+        return {"max_new_tokens": max_new_tokens, "do_sample": False, "temperature": None, "top_p": None}
+    return {"max_new_tokens": max_new_tokens, "do_sample": True, "temperature": temperature}
+
+
+def _until(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
+    """Passes pieces on up to a stop string, holding back what could be the beginning of one."""
+    hold = max((len(s) for s in stop), default=1) - 1
+    pending = ""
+    for piece in pieces:
+        pending += piece
+        ends = [at for s in stop if (at := pending.find(s)) >= 0]
+        if ends:
+            if text := pending[: min(ends)]:
+                yield text
+            return
+        if ready := pending[: len(pending) - hold] if hold else pending:
+            yield ready
+            pending = pending[len(ready) :]
+    if pending:
+        yield pending
+
+
+def _load(model_path: Path, threads: int) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(threads)
+    folder, options = model_path, {}
+    if model_path.suffix == ".gguf":
+        folder, options = model_path.parent, {"gguf_file": model_path.name}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=dtype, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"transformers cannot load {model_path.name}: {error}.",
+            "Set `llm` to a folder with config, tokenizer and safetensors, or to a GGUF file.",
+        ) from error
+    return tokenizer, model.to(device).eval()
+
+
+def _with_adapter(model: Any, adapter_id: str, folder: Path) -> Any:
+    from peft import PeftModel
+
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(f"The adapter {adapter_id} has no adapter_model.safetensors.")
+    if isinstance(model, PeftModel):
+        model.load_adapter(str(folder), adapter_name=adapter_id)
+        return model
+    return PeftModel.from_pretrained(model, str(folder), adapter_name=adapter_id)

@@ -1,0 +1,144 @@
+"""Builds everything one process needs from the settings: the store at once, the models in the background."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from chatbot.assistant import Assistant
+from chatbot.attachments import AttachmentStore
+from chatbot.errors import FrontdeskError, StorageError
+from chatbot.generators.base import Generator
+from chatbot.generators.factory import make_generator
+from chatbot.models import ModelStore, Purpose
+from chatbot.perceive import Perceiver
+from chatbot.screenshot import ScreenReader
+from chatbot.settings import Settings
+from chatbot.speech import SpeechRecognizer
+from chatbot.store import ConversationStore
+from chatbot.vision.ocr import Ocr
+from knowledge_base.base import KnowledgeBase
+from knowledge_base.embed import Embedder
+
+log = logging.getLogger(__name__)
+_SECRET_BYTES = 32
+
+
+class Services:
+    """Store and attachments are ready at once; `assistant()` waits for the models.
+
+    Args:
+        examples: Folder of the example company, loaded when the knowledge base is empty.
+
+    Raises:
+        StorageError: The data folder cannot be written.
+    """
+
+    def __init__(self, settings: Settings, examples: Path | None = None) -> None:
+        self.settings = settings
+        _make_folder(settings.data_dir)
+        self.models = ModelStore(settings.models_path, offline=settings.offline)
+        self.store = ConversationStore(f"sqlite:///{settings.database_path}")
+        self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
+        self._examples = examples if settings.example_company else None
+        self._loading: Future[Assistant] = Future()
+        self._closers: list[Callable[[], None]] = [self.store.close]
+        self._lock = threading.Lock()
+        self._started = False
+
+    def start(self) -> None:
+        """Begins to load the models in the background; a second call does nothing."""
+        with self._lock:
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._load, name="load-models", daemon=True).start()
+
+    def assistant(self) -> Assistant:
+        """The assistant, once the models are loaded.
+
+        Raises:
+            FrontdeskError: A model is missing or broken; the text says which and what to do.
+        """
+        self.start()
+        return self._loading.result()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the models are loaded."""
+        return self._loading.done() and self._loading.exception() is None
+
+    def browser_secret(self) -> str:
+        """The key that seals what browsers keep for us; made once and kept in the data folder."""
+        path = self.settings.data_dir / "browser.key"
+        try:
+            if not path.is_file():
+                path.touch(mode=0o600)
+                path.write_text(secrets.token_hex(_SECRET_BYTES), encoding="ascii")
+            return path.read_text(encoding="ascii")
+        except OSError as error:
+            raise StorageError(f"{path.name} cannot be written to the data folder: {error}.") from error
+
+    def close(self) -> None:
+        """Frees models and files; waits for loading to end first."""
+        if self._started:
+            self._loading.exception()
+        for closer in reversed(self._closers):
+            closer()
+
+    def _load(self) -> None:
+        try:
+            self._loading.set_result(self._build())
+        except FrontdeskError as error:
+            log.error("%s", error)
+            self._loading.set_exception(error)
+        except Exception as error:
+            log.exception("the models could not be loaded")
+            self._loading.set_exception(error)
+
+    def _build(self) -> Assistant:
+        knowledge_base = self.knowledge_base()
+        if self._examples and not knowledge_base.stats().documents:
+            report = knowledge_base.add_path(self._examples)
+            log.info("loaded the example company: %s", report)
+        generator = self.generator()
+        assistant = Assistant(
+            store=self.store,
+            perceiver=self.perceiver(),
+            knowledge_base=knowledge_base,
+            generator=generator,
+            settings=self.settings,
+        )
+        log.info("ready: %s", generator.name)
+        return assistant
+
+    def knowledge_base(self) -> KnowledgeBase:
+        """Opens the knowledge base with the configured embedder."""
+        folder = self.models.resolve(self.settings.embedder, Purpose.EMBEDDER)
+        embedder = Embedder(folder, threads=self.settings.threads, cache_dir=self.settings.models_path)
+        knowledge_base = KnowledgeBase(self.settings.data_dir, embedder, self.settings.knowledge_base)
+        self._closers.append(knowledge_base.close)
+        return knowledge_base
+
+    def generator(self) -> Generator:
+        """Loads the configured language model."""
+        generator = make_generator(self.settings, self.models)
+        self._closers.append(generator.close)
+        return generator
+
+    def perceiver(self) -> Perceiver:
+        """Speech and screen reading; their models load at first use."""
+        speech = SpeechRecognizer(self.models.resolve(self.settings.whisper, Purpose.SPEECH), self.settings)
+        return Perceiver(
+            self.attachments, speech, ScreenReader(Ocr(threads=self.settings.threads)), self.settings
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The data folder {folder} cannot be made: {error.strerror}.", "Set `data_dir` to another folder."
+        ) from error

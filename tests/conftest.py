@@ -1,0 +1,62 @@
+"""What several test modules share: the real models, fetched once, and isolated settings."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from chatbot.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where the default models lie after they have been fetched and verified."""
+
+    llm: Path
+    embedder: Path
+    whisper: Path
+    vision_tower: Path
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def model_files() -> ModelFiles:
+    """The real default models, in the folder that the application itself uses."""
+    from chatbot.models import ModelStore, Purpose
+
+    settings = load_settings()
+    store = ModelStore(settings.models_path, offline=settings.offline)
+    return ModelFiles(
+        llm=store.resolve(settings.llm, Purpose.LLM_GGUF),
+        embedder=store.resolve(settings.embedder, Purpose.EMBEDDER),
+        whisper=store.resolve(settings.whisper, Purpose.SPEECH),
+        vision_tower=store.resolve(settings.vision_tower, Purpose.VISION),
+        folder=settings.models_path,
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Default settings with a data folder of the test's own."""
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def eval_data() -> Path:
+    """The evaluation data; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("FRONTDESK_EVAL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no evaluation data at {folder} (set FRONTDESK_EVAL_DATA)")
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_environment() -> Iterator[None]:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    yield
