@@ -1,0 +1,226 @@
+"""The `frontdesk` command. Commands translate arguments and events; they hold no logic of their own."""
+
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from chatbot.errors import FrontdeskError
+from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
+from chatbot.models_cli import models_app
+from chatbot.settings import Settings, load_settings
+
+VISITOR = "command-line"
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+cli = typer.Typer(
+    help="A customer-service chatbot that reads text, screenshots and voice, and answers with citations.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+cli.add_typer(models_app, name="models", help="List, fetch, verify, export and import model files.")
+bench_app = typer.Typer(help="Measure speed and memory against the bare engine.", no_args_is_help=True)
+cli.add_typer(bench_app, name="bench")
+out, err = Console(), Console(stderr=True)
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Turns Frontdesk's own errors into one red line and exit code 1."""
+    try:
+        yield
+    except FrontdeskError as error:
+        err.print(f"[red]{error.message}[/red]", highlight=False, markup=True)
+        if error.hint:
+            err.print(error.hint, highlight=False, markup=False)
+        raise typer.Exit(1) from error
+
+
+def start_logging(level: str) -> None:
+    """Log lines of ours to stderr; libraries only when something is wrong."""
+    handler = RichHandler(console=err, show_path=False, log_time_format="%H:%M:%S")
+    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler], force=True)
+    for package in ("chatbot", "knowledge_base", "finetune"):
+        logging.getLogger(package).setLevel(level.upper())
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the chat page."""
+    from chatbot.web.server import run
+
+    with readable_errors():
+        given = {"host": host, "port": port}
+        settings = load_settings(**{k: v for k, v in given.items() if v is not None})
+        start_logging(settings.log_level)
+        run(settings, EXAMPLES, announce=lambda url: out.print(f"Frontdesk is at [bold]{url}[/bold]"))
+
+
+@cli.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask; may be empty with a file.")] = "",
+    image: Annotated[list[Path] | None, typer.Option(help="A screenshot; may be repeated.")] = None,
+    audio: Annotated[list[Path] | None, typer.Option(help="A voice note; may be repeated.")] = None,
+    conversation: Annotated[str | None, typer.Option(help="Continue this conversation.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Ask one question and print the cited answer."""
+    with readable_errors():
+        settings = load_settings()
+        start_logging("warning")
+        with _services(settings) as services:
+            message = _message(services.attachments, question, [*(image or []), *(audio or [])])
+            assistant = services.assistant()
+            opened = conversation or services.store.create(VISITOR).id
+            events = assistant.respond(message, opened, VISITOR)
+            if as_json:
+                sys.stdout.write(json.dumps(_answer_object(list(events)), ensure_ascii=False) + "\n")
+            else:
+                _print_answer(events)
+
+
+@contextmanager
+def _services(settings: Settings) -> Iterator[Any]:
+    from chatbot.services import Services
+
+    services = Services(settings, EXAMPLES)
+    try:
+        with err.status("Loading models…"):
+            services.assistant()
+        yield services
+    finally:
+        services.close()
+
+
+def _message(attachments: Any, question: str, files: list[Path]) -> Message:
+    taken, problems = [], []
+    for path in files:
+        try:
+            taken.append(attachments.add(path, path.name))
+        except FrontdeskError as error:
+            problems.append(str(error))
+    return Message(question, tuple(taken), problems=tuple(problems))
+
+
+def _print_answer(events: Iterator[StreamEvent]) -> None:
+    for event in events:
+        match event:
+            case TextDelta(text):
+                out.print(text, end="", markup=False, highlight=False, soft_wrap=False)
+            case Warned(text):
+                err.print(text, style="yellow", markup=False, highlight=False)
+            case Done(citations=citations, conversation_id=conversation_id):
+                out.print("\n")
+                for c in citations:
+                    out.print(f"\\[{c.number}] {c.title}  [dim]{c.url}[/dim]", highlight=False)
+                out.print(f"[dim]conversation {conversation_id}[/dim]", highlight=False)
+
+
+def _answer_object(events: list[StreamEvent]) -> dict[str, Any]:
+    done = next(e for e in events if isinstance(e, Done))
+    observation = next((e.observation for e in events if isinstance(e, Perceived)), None)
+    result = next((e.result for e in events if isinstance(e, Retrieved)), None)
+    return {
+        "text": done.text,
+        "decision": done.decision.value,
+        "citations": [
+            {
+                "number": c.number,
+                "document_id": c.document_id,
+                "title": c.title,
+                "url": c.url,
+                "quote": c.quote,
+            }
+            for c in done.citations
+        ],
+        "observation": dataclasses.asdict(observation) if observation else None,
+        "retrieved": [
+            {"id": c.chunk.id, "document_id": c.chunk.document_id, "score": c.score, "scores": dict(c.scores)}
+            for c in (result.chunks if result else ())
+        ],
+        "faq": [
+            {"id": m.entry.id, "phrasing": m.phrasing, "similarity": m.similarity}
+            for m in (result.faq if result else ())
+        ],
+        "timings_ms": dict(done.timings_ms),
+        "warnings": [e.message for e in events if isinstance(e, Warned)],
+        "conversation_id": done.conversation_id,
+    }
+
+
+@cli.command("settings")
+def show_settings(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the effective settings; secrets are hidden."""
+    with readable_errors():
+        settings = load_settings()
+    rows = list(_flat(settings))
+    if as_json:
+        sys.stdout.write(json.dumps({name: value for name, value, _ in rows}, default=str) + "\n")
+        return
+    table = Table("setting", "value", box=None, pad_edge=False)
+    for name, value, _ in rows:
+        table.add_row(name, str(value), end_section=False)
+    out.print(table)
+
+
+def _flat(settings: Settings) -> Iterator[tuple[str, Any, str]]:
+    """Name, value and meaning of each setting, nested ones as `group.name`."""
+    for name, info in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if name == "knowledge_base":
+            for part, inner in type(value).model_fields.items():
+                yield f"{name}.{part}", getattr(value, part), inner.description or ""
+        elif isinstance(value, SecretStr):
+            yield name, "(hidden)" if value.get_secret_value() else "", info.description or ""
+        else:
+            yield (
+                name,
+                value if isinstance(value, (int, float, bool, type(None))) else str(value),
+                info.description or "",
+            )
+
+
+def _bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> None:
+    with readable_errors():
+        settings = load_settings()
+        start_logging("warning")
+        result = measure(settings)
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    table = Table("measure", "value", title=f"bench {name}", box=None)
+    for group in ("metrics", "ratios"):
+        for key, value in result[group].items():
+            table.add_row(key, f"{value:.3g}")
+    out.print(table)
+
+
+@bench_app.command("engine")
+def bench_engine(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Frontdesk's generator against bare xllamacpp: same prompt, same model, same run."""
+    from chatbot.bench import measure_engine
+
+    _bench("engine", measure_engine, as_json)
+
+
+@bench_app.command("turn")
+def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Whole turns: template, typed question, screenshot and voice, with memory and cold start."""
+    from chatbot.bench import measure_turn
+
+    _bench("turn", measure_turn, as_json)

@@ -1,0 +1,95 @@
+"""Serves the chat page: the page answers while the models still load."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from chatbot.errors import SettingsError
+from chatbot.services import Services
+from chatbot.settings import Settings
+
+EXAMPLE_QUESTIONS = (
+    "My router shows a solid amber light. What does it mean?",
+    "How do I cancel Wrenfield Plus before the trial ends?",
+    "The app says WR-201 when I add a Dot",
+    "我怎么重置路由器？",
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The web application: the page at `/`, and `/healthz`, `/readyz` for whoever watches over it."""
+    import gradio as gr
+
+    from chatbot.web.ui.page import CSS, I18N, PageParts, build_page
+
+    app = FastAPI(title="Frontdesk", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> dict[str, bool]:
+        return {"ready": services.is_ready}
+
+    settings = services.settings
+    page = build_page(
+        PageParts(
+            store=services.store,
+            attachments=services.attachments,
+            assistant=services.assistant,
+            max_attachments=settings.max_attachments,
+            browser_secret=services.browser_secret(),
+            examples=EXAMPLE_QUESTIONS if settings.example_company else (),
+        )
+    )
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path="",
+        footer_links=[],
+        i18n=I18N,
+        css_paths=CSS,
+        ssr_mode=False,
+        show_error=True,
+        max_file_size=settings.max_attachment_bytes,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+    )
+
+
+def run(settings: Settings, examples: Path | None, announce: Callable[[str], object]) -> None:
+    """Listens until it is stopped.
+
+    Raises:
+        SettingsError: The address is in use or not ours.
+    """
+    listener = _listen(settings.host, settings.port)
+    services = Services(settings, examples)
+    services.start()
+    try:
+        app = create_app(services)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+        announce(f"http://{settings.host}:{settings.port}")
+        server.run(sockets=[listener])
+    finally:
+        services.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            "Stop what uses it, or choose another with `--port` or FRONTDESK_PORT.",
+        ) from error
+    return listener

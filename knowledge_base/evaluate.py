@@ -1,0 +1,105 @@
+"""Retrieval quality: pure metrics and a runner over `articles.jsonl` and `queries.jsonl`.
+
+Metrics are those of information retrieval with binary relevance (Manning, Raghavan & Schütze 2008, ch. 8).
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from knowledge_base.documents import Document
+from knowledge_base.errors import DocumentError
+
+Search = Callable[[str], Sequence[str]]
+"""A question in, document ids out, best first, without repeats."""
+_DEPTH = 10
+
+
+def recall_at_k(ranked: Sequence[str], relevant: Set[str], k: int) -> float:
+    """The share of the relevant ids among the first k."""
+    return len(relevant.intersection(ranked[:k])) / len(relevant) if relevant else 0.0
+
+
+def mrr(ranked: Sequence[str], relevant: Set[str]) -> float:
+    """One over the rank of the first relevant id, 0 if there is none (averaged: mean reciprocal rank)."""
+    return next((1.0 / rank for rank, found in enumerate(ranked, 1) if found in relevant), 0.0)
+
+
+def ndcg(ranked: Sequence[str], relevant: Set[str], k: int) -> float:
+    """Discounted gain of the first k over that of the best order (Järvelin & Kekäläinen 2002)."""
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(relevant)) + 1))
+    gains = (1 / math.log2(rank + 1) for rank, found in enumerate(ranked[:k], 1) if found in relevant)
+    return sum(gains) / ideal if ideal else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question and the ids of the documents that answer it."""
+
+    text: str
+    relevant: frozenset[str]
+
+
+def load_articles(folder: Path) -> list[Document]:
+    """The `articles.jsonl` of a retrieval set.
+
+    Raises:
+        DocumentError: The file is missing or a row is not as it should be.
+    """
+    return [
+        Document(str(row["id"]), str(row["title"]), str(row["text"]))
+        for row in _rows(folder / "articles.jsonl", ("id", "title", "text"))
+    ]
+
+
+def load_queries(folder: Path) -> list[Query]:
+    """The questions of a retrieval set that have an answer in it.
+
+    Raises:
+        DocumentError: The file is missing or a row is not as it should be.
+    """
+    rows = _rows(folder / "queries.jsonl", ("query", "relevant"))
+    queries = [Query(str(row["query"]), frozenset(map(str, row["relevant"]))) for row in rows]
+    return [query for query in queries if query.relevant]
+
+
+def evaluate_retrieval(search: Search, queries: Sequence[Query]) -> dict[str, float]:
+    """Averages over the queries: recall_at_1, recall_at_5, recall_at_10, mrr, ndcg_at_10, ms_per_query."""
+    if not queries:
+        raise DocumentError("There are no queries to evaluate with.", "Give rows with a `relevant` list.")
+    started_s = time.perf_counter()
+    ranked = [search(query.text) for query in queries]
+    elapsed_s = time.perf_counter() - started_s
+    scored = [_metrics(found, query.relevant) for found, query in zip(ranked, queries, strict=True)]
+    means = {name: sum(row[name] for row in scored) / len(scored) for name in scored[0]}
+    return {**means, "ms_per_query": elapsed_s * 1000 / len(queries)}
+
+
+def _metrics(ranked: Sequence[str], relevant: frozenset[str]) -> dict[str, float]:
+    recalls = {f"recall_at_{k}": recall_at_k(ranked, relevant, k) for k in (1, 5, _DEPTH)}
+    return {**recalls, "mrr": mrr(ranked, relevant), f"ndcg_at_{_DEPTH}": ndcg(ranked, relevant, _DEPTH)}
+
+
+def _rows(path: Path, required: Sequence[str]) -> Iterator[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{path.name} cannot be read: {error}.") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _row(line, f"{path.name}, line {number}", required)
+
+
+def _row(line: str, where: str, required: Sequence[str]) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DocumentError(f"{where} is not JSON: {error}.") from error
+    missing = [name for name in required if name not in row] if isinstance(row, dict) else list(required)
+    if missing:
+        raise DocumentError(f"{where} lacks {', '.join(missing)}.")
+    return dict(row)
