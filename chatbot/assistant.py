@@ -224,13 +224,14 @@ class Assistant:
         self, turn: _Turn, observation: Observation, fitted: FittedPrompt, since_s: float
     ) -> Iterator[StreamEvent]:
         pieces = self._timed(turn, observation, fitted, since_s)
+        joint = ""
         try:
             for sentence in grounded_sentences(pieces, fitted.passages):
                 quote = best_quote(sentence.text, sentence.passage)
                 number, citation = turn.citations.cite(sentence.passage, quote)
-                joint = "\n" if sentence.text.startswith("\n") else " "
                 shown = f"{sentence.text.strip()} [{number}]"
                 yield self._say(turn, shown if not turn.text else joint + shown)
+                joint = "\n" if sentence.text.endswith("\n") else " "
                 if citation:
                     yield CitationAdded(citation)
         finally:

@@ -12,7 +12,7 @@ from chatbot.messages import Citation
 from chatbot.prompt import Passage
 from chatbot.text import content_words, split_sentences
 
-MIN_SUPPORT = 0.6
+MIN_SUPPORT = 0.8
 QUOTE_CHARS = 420
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
 _ANY_MARK = re.compile(r"\s*\[[\d,; ]{1,12}\]")
@@ -20,6 +20,7 @@ _FACT = re.compile(
     r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+|\b[A-Z]{1,5}-[\w-]*\d[\w-]*\b|\+?\d[\d.,:/]*\d|\d",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w-]+|\b[A-Z]{2,}\b")  # capitals inside a sentence name something
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
 _ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:?\s*", re.IGNORECASE)
 
@@ -47,7 +48,7 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
     marks = {int(number) for number in _MARK.findall(sentence)}
     plain = _ECHO.sub("", _ANY_MARK.sub("", sentence))
     wanted = set(content_words(_LIST_NUMBER.sub("", plain)))
-    if not wanted or not passages:
+    if not wanted or not passages or _only_repeats_a_title(plain, passages):
         return None
     scored = [(_support(wanted, plain, p) + (0.05 if p.number in marks else 0.0), p) for p in passages]
     support, best = max(scored, key=lambda pair: (pair[0], -pair[1].number))
@@ -56,9 +57,14 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
     return GroundedSentence(plain, best, support)
 
 
+def _only_repeats_a_title(sentence: str, passages: Sequence[Passage]) -> bool:
+    said = content_words(sentence)
+    return any(said == content_words(part) for p in passages for part in (p.title, *p.title.split(" > ")))
+
+
 def _support(wanted: set[str], sentence: str, passage: Passage) -> float:
     evidence = f"{passage.title}\n{passage.text}"
-    if not all(_holds(evidence, fact) for fact in facts(sentence)):
+    if not all(_holds(evidence, fact) for fact in (*facts(sentence), *_NAME.findall(sentence))):
         return 0.0
     return len(wanted & set(content_words(evidence))) / len(wanted)
 

@@ -50,6 +50,7 @@ def start_logging(level: str) -> None:
     """Log lines of ours to stderr; libraries only when something is wrong."""
     handler = RichHandler(console=err, show_path=False, log_time_format="%H:%M:%S")
     logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("bm25s").setLevel("ERROR")
     for package in ("chatbot", "knowledge_base", "finetune"):
         logging.getLogger(package).setLevel(level.upper())
 

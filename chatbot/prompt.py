@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chatbot.errors import InputError
 from chatbot.generators.base import ChatTurn, Prompt
-from knowledge_base.documents import Chunk
+from knowledge_base.documents import FAQ_PREFIX, Chunk
 
 PROMPT_FORMAT = "passages-1"
 _SYSTEM = (
@@ -34,7 +34,7 @@ class Passage:
     def of(cls, number: int, chunk: Chunk) -> "Passage":
         """Numbers a retrieved chunk; its headings become part of the title."""
         title = " > ".join((chunk.title, *chunk.heading_path))
-        return cls(number, chunk.document_id, title, chunk.url, chunk.text)
+        return cls(number, chunk.document_id.removeprefix(FAQ_PREFIX), title, chunk.url, chunk.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from knowledge_base.embed import Embedder
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
+EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
 
 
 class Services:
@@ -100,8 +101,9 @@ class Services:
     def _build(self) -> Assistant:
         knowledge_base = self.knowledge_base()
         if self._examples and not knowledge_base.stats().documents:
-            report = knowledge_base.add_path(self._examples)
-            log.info("loaded the example company: %s", report)
+            for part in EXAMPLE_PARTS:
+                report = knowledge_base.add_path(self._examples / part)
+                log.info("loaded %s of the example company: %d added", part, report.added)
         generator = self.generator()
         assistant = Assistant(
             store=self.store,
@@ -116,8 +118,10 @@ class Services:
     def knowledge_base(self) -> KnowledgeBase:
         """Opens the knowledge base with the configured embedder."""
         folder = self.models.resolve(self.settings.embedder, Purpose.EMBEDDER)
-        embedder = Embedder(folder, threads=self.settings.threads, cache_dir=self.settings.models_path)
-        knowledge_base = KnowledgeBase(self.settings.data_dir, embedder, self.settings.knowledge_base)
+        embedder = Embedder(folder, self.settings.threads, self.settings.models_path / "onnx")
+        knowledge_base = KnowledgeBase(
+            self.settings.data_dir / "chroma", embedder, self.settings.knowledge_base
+        )
         self._closers.append(knowledge_base.close)
         return knowledge_base
 

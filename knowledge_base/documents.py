@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+FAQ_PREFIX = "faq:"
+"""Begins the id of the document that stands for a FAQ entry; no other document's id begins so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -46,6 +49,18 @@ class FaqEntry:
     def all_phrasings(self) -> tuple[str, ...]:
         """Every way to ask, the main question first, without repeats."""
         return tuple(dict.fromkeys((self.question, *self.phrasings)))
+
+    @property
+    def as_document(self) -> Document:
+        """Question and answer as a document, so that the answer is found and cited like any passage."""
+        return Document(
+            id=FAQ_PREFIX + self.id,
+            title=self.question,
+            text=self.answer,
+            url=self.url,
+            language=self.language,
+            source=self.source,
+        )
 
 
 @dataclass(frozen=True, slots=True)

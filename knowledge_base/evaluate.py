@@ -6,30 +6,34 @@ Metrics are those of information retrieval with binary relevance (Manning, Ragha
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from knowledge_base.documents import Document
+from knowledge_base.base import KnowledgeBase
+from knowledge_base.documents import FAQ_PREFIX
 from knowledge_base.errors import DocumentError
 
 Search = Callable[[str], Sequence[str]]
 """A question in, document ids out, best first, without repeats."""
 _DEPTH = 10
+_PASSAGES = 50  # enough for ten different documents
 
 
-def recall_at_k(ranked: Sequence[str], relevant: Set[str], k: int) -> float:
+def recall_at_k(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
     """The share of the relevant ids among the first k."""
-    return len(relevant.intersection(ranked[:k])) / len(relevant) if relevant else 0.0
+    return len(relevant & set(ranked[:k])) / len(relevant) if relevant else 0.0
 
 
-def mrr(ranked: Sequence[str], relevant: Set[str]) -> float:
+def mrr(ranked: Sequence[str], relevant: AbstractSet[str]) -> float:
     """One over the rank of the first relevant id, 0 if there is none (averaged: mean reciprocal rank)."""
     return next((1.0 / rank for rank, found in enumerate(ranked, 1) if found in relevant), 0.0)
 
 
-def ndcg(ranked: Sequence[str], relevant: Set[str], k: int) -> float:
+def ndcg(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
     """Discounted gain of the first k over that of the best order (Järvelin & Kekäläinen 2002)."""
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(relevant)) + 1))
     gains = (1 / math.log2(rank + 1) for rank, found in enumerate(ranked[:k], 1) if found in relevant)
@@ -42,18 +46,6 @@ class Query:
 
     text: str
     relevant: frozenset[str]
-
-
-def load_articles(folder: Path) -> list[Document]:
-    """The `articles.jsonl` of a retrieval set.
-
-    Raises:
-        DocumentError: The file is missing or a row is not as it should be.
-    """
-    return [
-        Document(str(row["id"]), str(row["title"]), str(row["text"]))
-        for row in _rows(folder / "articles.jsonl", ("id", "title", "text"))
-    ]
 
 
 def load_queries(folder: Path) -> list[Query]:
@@ -77,6 +69,30 @@ def evaluate_retrieval(search: Search, queries: Sequence[Query]) -> dict[str, fl
     scored = [_metrics(found, query.relevant) for found, query in zip(ranked, queries, strict=True)]
     means = {name: sum(row[name] for row in scored) / len(scored) for name in scored[0]}
     return {**means, "ms_per_query": elapsed_s * 1000 / len(queries)}
+
+
+def evaluate_folder(folder: Path, knowledge_base: KnowledgeBase) -> dict[str, float]:
+    """Takes `articles.jsonl` into an empty knowledge base and evaluates on `queries.jsonl`.
+
+    Raises:
+        DocumentError: A file is missing or a row is not as it should be.
+    """
+    report = knowledge_base.add_path(folder / "articles.jsonl")
+    if report.failed:
+        raise DocumentError(f"articles.jsonl has bad rows: {report.failed[0][1]}")
+    return evaluate_retrieval(partial(search_documents, knowledge_base), load_queries(folder))
+
+
+def search_documents(knowledge_base: KnowledgeBase, question: str) -> list[str]:
+    """Ids of the documents whose passages answer best; a FAQ entry stands for the article it names."""
+    result = knowledge_base.retrieve(question, top_k=_PASSAGES)
+    found = (retrieved.chunk.document_id for retrieved in result.chunks)
+    return list(dict.fromkeys(_article(knowledge_base, identifier) for identifier in found))
+
+
+def _article(knowledge_base: KnowledgeBase, document_id: str) -> str:
+    entry = knowledge_base.faq(document_id.removeprefix(FAQ_PREFIX))
+    return entry.article_id if entry and document_id.startswith(FAQ_PREFIX) else document_id
 
 
 def _metrics(ranked: Sequence[str], relevant: frozenset[str]) -> dict[str, float]:

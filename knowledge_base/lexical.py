@@ -16,9 +16,9 @@ _CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020
 _WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?P<word>[^\W_{_CJK}]+)(?:['’][^\W\d_{_CJK}]+)?")
 _CODE = re.compile(r"(?<![A-Za-z0-9])(?:([A-Za-z]{1,5})([ _-]?)(\d{2,6})|0x[0-9A-Fa-f]{2,8})(?![A-Za-z0-9])")
 _STOP_WORDS = frozenset(
-    "a an the and or of to in on at for with is are was were be been am do does did it its this that these those"
-    " i my me we our us you your he she they them their as by from so if but not can could will would should"
-    " have has had there here what which who how when where why please".split()
+    "a an the and or of to in on at for with is are was were be been am do does did it its this that these"
+    " those i my me we our us you your he she they them their as by from so if but not can could will would"
+    " should have has had there here what which who how when where why please".split()
 )
 
 
@@ -64,7 +64,7 @@ def _singular(word: str) -> str:
 
 
 class LexicalIndex:
-    """BM25 over a fixed list of texts; cheap to build (0.1 s per thousand passages), so it is never stored."""
+    """BM25 over a fixed list of texts; quick to build (0.1 s per thousand passages), so never stored."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         import bm25s  # brings scipy

@@ -14,6 +14,8 @@ from typing import Any
 import filelock
 import numpy as np
 
+from knowledge_base.embed_backends import POOLINGS, OnnxBackend, SentenceTransformersBackend, normalised
+
 log = logging.getLogger(__name__)
 MIN_COSINE = 0.999
 _DIFFERS = 3
@@ -39,7 +41,8 @@ def exported(model_folder: Path, graph: Path, pooling: str) -> Path | None:
 
 def _export_apart(model_folder: Path, graph: Path, pooling: str) -> bool:
     log.info("exporting %s to ONNX, once", model_folder)
-    command = [sys.executable, "-m", "knowledge_base.onnx_export", model_folder.resolve(), graph.resolve(), pooling]
+    arguments = [str(model_folder.resolve()), str(graph.resolve()), pooling]
+    command = [sys.executable, "-m", "knowledge_base.onnx_export", *arguments]
     root = Path(__file__).parents[1]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=root)
     if done.returncode:
@@ -98,8 +101,6 @@ def _trace(model_folder: Path, graph: Path) -> None:
 
 
 def _agreement(model_folder: Path, graph: Path, pooling: str) -> float:
-    from knowledge_base.embed import POOLINGS, OnnxBackend, SentenceTransformersBackend, normalised
-
     ours = OnnxBackend(model_folder, graph, POOLINGS[pooling], threads=2)
     reference = SentenceTransformersBackend(model_folder, threads=2)
     batches: list[Sequence[str]] = [_PROBES, *((probe,) for probe in _PROBES)]

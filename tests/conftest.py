@@ -1,7 +1,6 @@
 """What several test modules share: the real models, fetched once, and isolated settings."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +55,6 @@ def eval_data() -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _quiet_environment() -> Iterator[None]:
+def _quiet_environment() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    yield

@@ -73,8 +73,9 @@ def save(path: Path, samples: Samples, rate: int) -> None:
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream(codec, rate=rate, layout="mono", options={"flags": "+bitexact"})
         stream.bit_rate = bit_rate
-        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate,
-                                      frame_size=stream.frame_size or 0)
+        resampler = av.AudioResampler(
+            format=stream.format, layout="mono", rate=rate, frame_size=stream.frame_size or 0
+        )
         frame = av.AudioFrame.from_ndarray(pcm[None, :], format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:

@@ -1,0 +1,144 @@
+"""Two ways to run an embedding model: onnxruntime without torch, and sentence-transformers."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge_base.errors import IndexUnavailableError
+
+Vectors = npt.NDArray[np.float32]
+Pooling = Callable[[Vectors, npt.NDArray[np.int64]], Vectors]
+
+
+class Backend(Protocol):
+    """Runs one model; vectors need not have length 1."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of one batch, `[batch, dimension]`."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens without special ones."""
+        ...
+
+
+class OnnxBackend:
+    """Transformer in onnxruntime, tokenizer in `tokenizers`, pooling in numpy."""
+
+    def __init__(self, folder: Path, graph: Path, pooling: Pooling, threads: int) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the LLM wants the cores
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._counter = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._counter.no_truncation()
+        self._counter.no_padding()
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(max_sequence_tokens(folder))
+        self._tokenizer.enable_padding(**_padding(folder, self._tokenizer))
+        self._pooling = pooling
+        self.dimension: int = self._session.get_outputs()[0].shape[-1]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of one batch, `[batch, dimension]`."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        mask = np.array([e.attention_mask for e in encodings], np.int64)
+        ids = np.array([e.ids for e in encodings], np.int64)
+        (hidden,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
+        return self._pooling(hidden, mask)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens without special ones."""
+        return len(self._counter.encode(text, add_special_tokens=False).ids)
+
+
+class SentenceTransformersBackend:
+    """Any architecture, in torch."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(threads)
+        self._model = SentenceTransformer(
+            str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
+        )
+        self._model.default_prompt_name = None  # `Embedder` puts the prompts
+        self.dimension: int = self._model.get_sentence_embedding_dimension()
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of one batch, `[batch, dimension]`."""
+        return np.asarray(self._model.encode(list(texts), show_progress_bar=False), np.float32)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens without special ones."""
+        return len(self._model.tokenizer.encode(text, add_special_tokens=False))
+
+
+def _mean(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
+    weights = mask[..., None].astype(np.float32)
+    pooled: Vectors = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+    return pooled
+
+
+def _cls(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
+    pooled: Vectors = hidden[np.arange(len(hidden)), mask.argmax(axis=1)]
+    return pooled
+
+
+def _max(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
+    pooled: Vectors = np.where(mask[..., None] > 0, hidden, np.float32(-1e9)).max(axis=1)
+    return pooled
+
+
+POOLINGS: dict[str, Pooling] = {"mean": _mean, "cls": _cls, "max": _max}
+
+
+def normalised(vectors: Vectors) -> Vectors:
+    """Rows scaled to length 1; a zero row stays zero."""
+    scaled: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return scaled.astype(np.float32, copy=False)
+
+
+def max_sequence_tokens(folder: Path) -> int:
+    """The longest input in tokens, special ones included; the rest of a text is not seen."""
+    named = read_json(folder / "sentence_bert_config.json", dict, optional=True).get("max_seq_length")
+    positions = read_json(folder / "config.json", dict).get("max_position_embeddings") or 512
+    return int(named or min(512, positions))
+
+
+def _padding(folder: Path, tokenizer: Any) -> dict[str, Any]:
+    pad_id = read_json(folder / "config.json", dict).get("pad_token_id") or 0
+    return {"pad_id": pad_id, "pad_token": tokenizer.id_to_token(pad_id) or "[PAD]"}
+
+
+def read_json(path: Path, kind: type, *, optional: bool = False) -> Any:
+    """The content of a model folder's JSON file; an empty `kind` when an optional file is missing.
+
+    Raises:
+        IndexUnavailableError: It is missing, broken or of another kind.
+    """
+    if optional and not path.is_file():
+        return kind()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IndexUnavailableError(
+            f"{path} cannot be read: {error}.", "Give a model folder in sentence-transformers format."
+        ) from error
+    if not isinstance(content, kind):
+        raise IndexUnavailableError(f"{path} is not what a sentence-transformers folder holds there.")
+    return content

@@ -1,0 +1,209 @@
+"""What is stored, in Chroma: records (documents and FAQ entries), their passages and their phrasings.
+
+The only module that knows chromadb. A record is replaced atomically: its new rows are written under a new
+revision, then the record that names the revision, then the old rows go. Rows whose revision no record names are
+not seen, so a process killed at any moment leaves the old state or the new one.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import numpy as np
+from chromadb.errors import ChromaError
+
+from knowledge_base.documents import Chunk, Document, FaqEntry
+from knowledge_base.embed_backends import Vectors
+from knowledge_base.errors import IndexUnavailableError
+from knowledge_base.items import Item, Record
+
+SCHEMA_VERSION = 1
+_PAGE_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One vector as Chroma holds it."""
+
+    number: int
+    text: str
+    vector: Vectors
+    metadata: Mapping[str, Any]
+
+
+class Index:
+    """The store of one knowledge base, for one embedding model.
+
+    Args:
+        folder: Chroma's folder; made if it is not there.
+        embedder_id: Vectors of different models never mix: each has its own collections.
+
+    Raises:
+        IndexUnavailableError: The folder cannot be opened. So do all methods when Chroma fails.
+    """
+
+    def __init__(self, folder: Path, embedder_id: str, dimension: int) -> None:
+        self._dimension = dimension
+        with _failing_as("cannot be opened"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._client = chromadb.PersistentClient(
+                str(folder), settings=chromadb.Settings(anonymized_telemetry=False)
+            )
+            self._batch = min(1_000, self._client.get_max_batch_size())
+            names = (f"{name}-{embedder_id}-v{SCHEMA_VERSION}" for name in ("records", "chunks", "phrasings"))
+            self._records, self._chunks, self._phrasings = (
+                self._client.get_or_create_collection(
+                    name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+                )
+                for name in names
+            )
+
+    def load(self) -> dict[str, Item]:
+        """Every stored item by key, in order of key."""
+        with _failing_as("cannot be read"):
+            records = {row["id"]: row for row in _pages(self._records, ["documents", "metadatas"])}
+            chunks = self._rows(self._chunks, records)
+            phrasings = self._rows(self._phrasings, records)
+        return {
+            key: self._item(records[key], chunks.get(key, []), phrasings.get(key, []))
+            for key in sorted(records)
+        }
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Adds or replaces items; each appears whole or not at all."""
+        with _failing_as("cannot be written"):
+            self._upsert(self._chunks, (row for item in items for row in _chunk_rows(item)))
+            self._upsert(self._phrasings, (row for item in items for row in _phrasing_rows(item)))
+            self._upsert(self._records, (_record_row(item) for item in items))
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Removes items; `sweep` removes what was searched for them."""
+        keys = list(keys)
+        with _failing_as("cannot be written"):
+            for start in range(0, len(keys), self._batch):
+                self._records.delete(ids=keys[start : start + self._batch])
+
+    def sweep(self) -> int:
+        """Removes rows that no record names any more; returns how many. Call it only while nobody writes."""
+        swept = 0
+        with _failing_as("cannot be written"):
+            live = {row["id"]: row["metadata"]["revision"] for row in _pages(self._records, ["metadatas"])}
+            for collection in (self._chunks, self._phrasings):
+                rows = _pages(collection, ["metadatas"])
+                stray = [
+                    r["id"] for r in rows if live.get(r["metadata"]["item"]) != r["metadata"]["revision"]
+                ]
+                for start in range(0, len(stray), self._batch):
+                    collection.delete(ids=stray[start : start + self._batch])
+                swept += len(stray)
+        return swept
+
+    def close(self) -> None:
+        """Lets go of the folder."""
+        with _failing_as("cannot be closed"):
+            self._client.close()
+
+    def _rows(self, collection: Any, records: Mapping[str, Any]) -> dict[str, list[_Row]]:
+        """Rows by item, in order, of the revisions that the records name."""
+        found: dict[str, list[_Row]] = {}
+        for row in _pages(collection, ["documents", "metadatas", "embeddings"]):
+            key, metadata = row["metadata"]["item"], row["metadata"]
+            if key in records and records[key]["metadata"]["revision"] == metadata["revision"]:
+                vector = np.asarray(row["embedding"], np.float32)
+                found.setdefault(key, []).append(_Row(metadata["number"], row["document"], vector, metadata))
+        return {key: sorted(rows, key=lambda row: row.number) for key, rows in found.items()}
+
+    def _item(self, stored: Mapping[str, Any], chunks: list[_Row], phrasings: list[_Row]) -> Item:
+        return Item(
+            record=_record(stored["metadata"], stored["document"]),
+            revision=stored["metadata"]["revision"],
+            chunks=tuple(_chunk(row) for row in chunks),
+            chunk_vectors=self._stacked(chunks),
+            phrasings=tuple(row.text for row in phrasings),
+            phrasing_vectors=self._stacked(phrasings),
+        )
+
+    def _stacked(self, rows: Sequence[_Row]) -> Vectors:
+        return np.stack([row.vector for row in rows]) if rows else np.zeros((0, self._dimension), np.float32)
+
+    def _upsert(self, collection: Any, rows: Iterable[dict[str, Any]]) -> None:
+        rows = list(rows)
+        for start in range(0, len(rows), self._batch):
+            batch = rows[start : start + self._batch]
+            collection.upsert(
+                ids=[row["id"] for row in batch],
+                documents=[row["document"] for row in batch],
+                metadatas=[row["metadata"] for row in batch],
+                embeddings=[row["embedding"] for row in batch],
+            )
+
+
+def _chunk_rows(item: Item) -> Iterator[dict[str, Any]]:
+    for number, (chunk, vector) in enumerate(zip(item.chunks, item.chunk_vectors, strict=True)):
+        values = {f.name: getattr(chunk, f.name) for f in fields(chunk) if f.name != "text"}
+        values["heading_path"] = json.dumps(chunk.heading_path, ensure_ascii=False)
+        yield _row(item, number, chunk.text, vector, values)
+
+
+def _phrasing_rows(item: Item) -> Iterator[dict[str, Any]]:
+    for number, (phrasing, vector) in enumerate(zip(item.phrasings, item.phrasing_vectors, strict=True)):
+        yield _row(item, number, phrasing, vector, {})
+
+
+def _row(item: Item, number: int, text: str, vector: Vectors, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": f"{item.key}@{item.revision}#{number}",
+        "document": text,
+        "embedding": vector,
+        "metadata": {**values, "item": item.key, "revision": item.revision, "number": number},
+    }
+
+
+def _record_row(item: Item) -> dict[str, Any]:
+    values = asdict(item.record)
+    text = values.pop("text" if isinstance(item.record, Document) else "answer")
+    return {
+        "id": item.key,
+        "document": text,
+        "embedding": [1.0],  # records are found by id only
+        "metadata": {"revision": item.revision, "record": json.dumps(values, ensure_ascii=False)},
+    }
+
+
+def _record(metadata: Mapping[str, Any], text: str) -> Record:
+    values = json.loads(metadata["record"])
+    if "question" in values:
+        return FaqEntry(**{**values, "phrasings": tuple(values["phrasings"])}, answer=text)
+    return Document(**values, text=text)
+
+
+def _chunk(row: _Row) -> Chunk:
+    values = {f.name: row.metadata[f.name] for f in fields(Chunk) if f.name != "text"}
+    return Chunk(**{**values, "heading_path": tuple(json.loads(values["heading_path"]))}, text=row.text)
+
+
+def _pages(collection: Any, include: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """All rows of a collection, a page at a time to spare memory."""
+    offset = 0
+    while True:
+        page = collection.get(limit=_PAGE_ROWS, offset=offset, include=list(include))
+        for i, identifier in enumerate(page["ids"]):
+            yield {"id": identifier, **{name.removesuffix("s"): page[name][i] for name in include}}
+        offset += len(page["ids"])
+        if len(page["ids"]) < _PAGE_ROWS:
+            return
+
+
+@contextmanager
+def _failing_as(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (ChromaError, OSError, sqlite3.Error, ValueError, KeyError, RuntimeError) as error:
+        raise IndexUnavailableError(
+            f"The knowledge base {what}: {error}.", "Check the data folder, its disk and its permissions."
+        ) from error
