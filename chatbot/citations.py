@@ -13,6 +13,7 @@ from chatbot.prompt import Passage
 from chatbot.text import content_words, split_sentences
 
 MIN_SUPPORT = 0.8
+MAX_REFUSED = 3
 QUOTE_CHARS = 420
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
 _ANY_MARK = re.compile(r"\s*\[[\d,; ]{1,12}\]")
@@ -112,11 +113,18 @@ class Citations:
 def grounded_sentences(
     pieces: Iterable[str], passages: Sequence[Passage], limit: int = 6
 ) -> Iterator[GroundedSentence]:
-    """Turns the model's stream into sentences that may be shown; repeats end the answer."""
+    """Turns the model's stream into sentences that may be shown.
+
+    A repeat, or a third sentence that the passages do not carry, ends the answer: more would cost time only.
+    """
     seen: set[str] = set()
+    refused = 0
     for sentence in split_sentences(pieces):
         grounded = ground(sentence, passages)
         if grounded is None:
+            refused += bool(content_words(sentence))
+            if refused >= MAX_REFUSED:
+                return
             continue
         key = " ".join(content_words(grounded.text))
         if key in seen or len(seen) >= limit:

@@ -58,6 +58,11 @@ class Perceiver:
             problems=(*message.problems, *(problem for p in percepts for problem in p.problems)),
         )
 
+    def forget(self) -> None:
+        """Reads and hears everything anew from here on."""
+        with self._lock:
+            self._remembered.clear()
+
     def visual_path(self, sha256: str) -> Path:
         """The stored image that visual tokens are made of."""
         return self._store.path(sha256)

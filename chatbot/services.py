@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
 from chatbot.assistant import Assistant
@@ -27,6 +28,16 @@ _SECRET_BYTES = 32
 EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is there once the models are loaded."""
+
+    assistant: Assistant
+    knowledge_base: KnowledgeBase
+    generator: Generator
+    perceiver: Perceiver
+
+
 class Services:
     """Store and attachments are ready at once; `assistant()` waits for the models.
 
@@ -44,7 +55,7 @@ class Services:
         self.store = ConversationStore(f"sqlite:///{settings.database_path}")
         self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
         self._examples = examples if settings.example_company else None
-        self._loading: Future[Assistant] = Future()
+        self._loading: Future[Loaded] = Future()
         self._closers: list[Callable[[], None]] = [self.store.close]
         self._lock = threading.Lock()
         self._started = False
@@ -62,6 +73,10 @@ class Services:
         Raises:
             FrontdeskError: A model is missing or broken; the text says which and what to do.
         """
+        return self.loaded().assistant
+
+    def loaded(self) -> Loaded:
+        """Everything that needs models, once they are loaded; errors as for `assistant`."""
         self.start()
         return self._loading.result()
 
@@ -98,22 +113,22 @@ class Services:
             log.exception("the models could not be loaded")
             self._loading.set_exception(error)
 
-    def _build(self) -> Assistant:
+    def _build(self) -> Loaded:
         knowledge_base = self.knowledge_base()
         if self._examples and not knowledge_base.stats().documents:
             for part in EXAMPLE_PARTS:
                 report = knowledge_base.add_path(self._examples / part)
                 log.info("loaded %s of the example company: %d added", part, report.added)
-        generator = self.generator()
+        generator, perceiver = self.generator(), self.perceiver()
         assistant = Assistant(
             store=self.store,
-            perceiver=self.perceiver(),
+            perceiver=perceiver,
             knowledge_base=knowledge_base,
             generator=generator,
             settings=self.settings,
         )
         log.info("ready: %s", generator.name)
-        return assistant
+        return Loaded(assistant, knowledge_base, generator, perceiver)
 
     def knowledge_base(self) -> KnowledgeBase:
         """Opens the knowledge base with the configured embedder."""

@@ -77,6 +77,13 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int, overla
     return [_chunk(document, number, span, path) for number, (span, path) in enumerate(found)]
 
 
+def windows(text: str, count_tokens: CountTokens, max_tokens: int) -> list[str]:
+    """Cuts any text into pieces of at most `max_tokens` at sentence ends where it can; an empty one into none."""
+    block = [_Block(*span) for span in _trimmed(text, (0, len(text)))]
+    units = list(_units(block, _Ruler(text, count_tokens, max_tokens)))
+    return [text[slice(*span)] for span in _packed(units, max_tokens, 0)]
+
+
 def _chunk(document: Document, number: int, span: Span, heading_path: tuple[str, ...]) -> Chunk:
     return Chunk(
         id=f"{document.id}#{number}",

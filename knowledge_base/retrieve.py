@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from knowledge_base.chunk import chunk
+from knowledge_base.chunk import windows
 from knowledge_base.documents import Chunk, Document, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
@@ -20,7 +20,7 @@ from knowledge_base.settings import KnowledgeBaseSettings
 _MAX_FAQ_MATCHES = 5
 _MAX_QUERY_CHARS = 4_000
 _MAX_SCREEN_CHARS = 1_500
-_WINDOW_TOKENS = 96  # a long question: mean of windows beats one cut-off vector, recall@5 0.25 to 0.20
+_WINDOW_TOKENS = 96  # of a long question, where models see nothing past their limit
 WEIGHTS = {"dense": 1.0, "bm25": 1.0, "faq": 0.5, "codes": 2.0, "screen_dense": 0.4, "screen_bm25": 0.4}
 """A code names one thing and counts double; text around it on a screen is mostly buttons and menus."""
 
@@ -119,7 +119,7 @@ class Retriever:
         if not main or not (snapshot.chunks or snapshot.phrasings):
             return RetrievalResult(query)
         search = _Search(snapshot, self._settings.candidates)
-        vectors = self._embedder.encode(self._windows(main), "query")
+        vectors = self._embedder.encode(windows(main, self._embedder.count_tokens, _WINDOW_TOKENS), "query")
         dense, bm25 = snapshot.chunk_vectors @ vectors.T, snapshot.lexical.scores(main)
         rankings = {"dense": search.ranked(dense.mean(axis=1)), "bm25": search.ranked(bm25, above=0.0)}
         rankings["codes"] = search.ranked(snapshot.lexical.code_scores((main, extra)), above=0.0)
@@ -130,11 +130,6 @@ class Retriever:
         fused = fuse_rankings(rankings, self._settings.rrf_k, WEIGHTS)
         chunks = search.chunks(fused[: top_k or self._settings.top_k], dense.max(axis=1), bm25)
         return RetrievalResult(query, chunks, search.faq(vectors.mean(axis=0)))
-
-    def _windows(self, text: str) -> list[str]:
-        """A long question in pieces: models embed a few sentences well, and see nothing past their limit."""
-        count = self._embedder.count_tokens
-        return [piece.text for piece in chunk(Document("", "", text), count, _WINDOW_TOKENS, 0)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,14 +70,27 @@ def run(settings: Settings, examples: Path | None, announce: Callable[[str], obj
     """
     listener = _listen(settings.host, settings.port)
     services = Services(settings, examples)
-    services.start()
     try:
         app = create_app(services)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
-        announce(f"http://{settings.host}:{settings.port}")
+        server = _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+        server.when_listening = lambda: (
+            announce(f"http://{settings.host}:{settings.port}"),
+            services.start(),
+        )
         server.run(sockets=[listener])
     finally:
         services.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens: models that load before that would keep the page waiting."""
+
+    when_listening: Callable[[], object]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen, then calls `when_listening`."""
+        await super().startup(sockets=sockets)
+        self.when_listening()
 
 
 def _listen(host: str, port: int) -> socket.socket:
