@@ -217,7 +217,7 @@ class Assistant:
             log.warning("generation failed", exc_info=error)
             yield self._warn(turn, say("engine_failed", turn.language))
         if not turn.text and passages:
-            yield from self._quoted_answer(turn, passages[0])
+            yield from self._quoted_answer(turn, _most_specific(passages, observation.error_codes))
         turn.mark("generate", since_s)
 
     def _generate(
@@ -303,3 +303,9 @@ def _paired(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
         t for asked, told in pairs if asked.role == "user" and told.role == "assistant" and told.content
         for t in (asked, told)
     ]  # fmt: skip
+
+
+def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str]) -> Passage:
+    """The best passage whose own words name the error on the screen, else simply the best one."""
+    named = (p for p in passages if any(code.lower() in p.text.lower() for code in error_codes))
+    return next(named, passages[0])

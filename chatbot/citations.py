@@ -12,7 +12,8 @@ from chatbot.messages import Citation
 from chatbot.prompt import Passage
 from chatbot.text import content_words, split_sentences
 
-MIN_SUPPORT = 0.8
+MIN_SUPPORT = 0.85
+MIN_WORDS = 3
 MAX_REFUSED = 3
 QUOTE_CHARS = 420
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
@@ -22,6 +23,7 @@ _FACT = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w-]+|\b[A-Z]{2,}\b")  # capitals inside a sentence name something
+_NOT_PROSE = re.compile(r"^#+\s.*\n+|^!\[[^\]]*\]\([^)]*\)\s*$", re.MULTILINE)
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
 _ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:?\s*", re.IGNORECASE)
 
@@ -49,11 +51,15 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
     marks = {int(number) for number in _MARK.findall(sentence)}
     plain = _ECHO.sub("", _ANY_MARK.sub("", sentence))
     wanted = set(content_words(_LIST_NUMBER.sub("", plain)))
-    if not wanted or not passages or _only_repeats_a_title(plain, passages):
-        return None
+    if (
+        len(wanted) < MIN_WORDS
+        or plain.rstrip().endswith(("?", "？"))
+        or _only_repeats_a_title(plain, passages)
+    ):
+        return None  # a fragment, a question or a heading answers nothing
     scored = [(_support(wanted, plain, p) + (0.05 if p.number in marks else 0.0), p) for p in passages]
-    support, best = max(scored, key=lambda pair: (pair[0], -pair[1].number))
-    if support < MIN_SUPPORT:
+    support, best = max(scored, key=lambda pair: (pair[0], -pair[1].number), default=(0.0, None))
+    if best is None or support < MIN_SUPPORT:
         return None
     return GroundedSentence(plain, best, support)
 
@@ -88,7 +94,7 @@ def opening(passage: Passage, limit_chars: int = QUOTE_CHARS) -> str:
         if shown.strip() and len(shown) + len(sentence) > limit_chars:
             break
         shown += sentence
-    return re.sub(r"^#+\s.*\n+", "", shown.strip()).strip()
+    return _NOT_PROSE.sub("", shown.strip()).strip()
 
 
 class Citations:

@@ -96,9 +96,9 @@ def check() -> list[str]:
     for what, values in (("id", ids), ("phrasing", phrasings), ("question", asked)):
         problems += [f"the {what} {value!r} is there twice" for value in twice(values)]
     problems += [f"the question {text!r} is an FAQ phrasing" for text in asked if text in phrasings]
-    for row in faq:
-        if row["article"] and row["article"] not in articles:
-            problems.append(f"{row['id']}: there is no article {row['article']}")
+    for pair in faq:
+        if pair["article"] and pair["article"] not in articles:
+            problems.append(f"{pair['id']}: there is no article {pair['article']}")
     for row in questions:
         problems += unknown(row["question"], row["relevant"], ids)
         if bool(row["relevant"]) != bool(row["answer"]):

@@ -51,6 +51,10 @@ class TextEmbedder(Protocol):
         """Length of a text in the model's tokens, special tokens not counted."""
         ...
 
+    def unknown_share(self, text: str) -> float:
+        """The share of a text's words in [0, 1] that the model has no token for: it cannot tell them apart."""
+        ...
+
 
 class Embedder:
     """An embedding model folder, loaded on construction.
@@ -98,6 +102,10 @@ class Embedder:
     def count_tokens(self, text: str) -> int:
         """Length of a text in the model's tokens, special tokens not counted."""
         return self._backend.count_tokens(text)
+
+    def unknown_share(self, text: str) -> float:
+        """The share of a text's words in [0, 1] that the model has no token for: it cannot tell them apart."""
+        return self._backend.unknown_share(text)
 
     def close(self) -> None:
         """Forgets the queries kept; the weights go with the object."""

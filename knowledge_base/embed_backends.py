@@ -30,6 +30,10 @@ class Backend(Protocol):
         """Tokens without special ones."""
         ...
 
+    def unknown_share(self, text: str) -> float:
+        """The share of word tokens that are the unknown token; emoji do not count."""
+        ...
+
 
 class OnnxBackend:
     """Transformer in onnxruntime, tokenizer in `tokenizers`, pooling in numpy."""
@@ -49,6 +53,7 @@ class OnnxBackend:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(max_sequence_tokens(folder))
         self._tokenizer.enable_padding(**_padding(folder, self._tokenizer))
+        self._unknown: int = self._counter.token_to_id(_unknown_token(folder)) or -1
         self._pooling = pooling
         self.dimension: int = self._session.get_outputs()[0].shape[-1]
 
@@ -63,6 +68,13 @@ class OnnxBackend:
     def count_tokens(self, text: str) -> int:
         """Tokens without special ones."""
         return len(self._counter.encode(text, add_special_tokens=False).ids)
+
+    def unknown_share(self, text: str) -> float:
+        """The share of word tokens that are the unknown token; emoji do not count."""
+        encoding = self._counter.encode(text, add_special_tokens=False)
+        spans = zip(encoding.ids, encoding.offsets, strict=True)
+        words = [token for token, span in spans if any(map(str.isalpha, text[slice(*span)]))]
+        return words.count(self._unknown) / len(words) if words else 0.0
 
 
 class SentenceTransformersBackend:
@@ -85,7 +97,15 @@ class SentenceTransformersBackend:
 
     def count_tokens(self, text: str) -> int:
         """Tokens without special ones."""
-        return len(self._model.tokenizer.encode(text, add_special_tokens=False))
+        return len(self._tokens(text))
+
+    def unknown_share(self, text: str) -> float:
+        """The share of tokens that are the unknown token."""
+        tokens = self._tokens(text)
+        return tokens.count(self._model.tokenizer.unk_token_id) / len(tokens) if tokens else 0.0
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self._model.tokenizer.encode(text, add_special_tokens=False))
 
 
 def _mean(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
@@ -123,6 +143,11 @@ def max_sequence_tokens(folder: Path) -> int:
 def _padding(folder: Path, tokenizer: Any) -> dict[str, Any]:
     pad_id = read_json(folder / "config.json", dict).get("pad_token_id") or 0
     return {"pad_id": pad_id, "pad_token": tokenizer.id_to_token(pad_id) or "[PAD]"}
+
+
+def _unknown_token(folder: Path) -> str:
+    token = read_json(folder / "tokenizer_config.json", dict, optional=True).get("unk_token") or "[UNK]"
+    return str(token.get("content")) if isinstance(token, dict) else str(token)
 
 
 def read_json(path: Path, kind: type, *, optional: bool = False) -> Any:

@@ -5,7 +5,7 @@ It finds what embeddings blur: error codes, product names, exact words, and lang
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -23,12 +23,16 @@ _STOP_WORDS = frozenset(
 
 
 def tokenize(text: str) -> list[str]:
-    """Words in lower case without plural s, Chinese and Japanese as character pairs, codes in one spelling.
+    """Words, and codes in one spelling.
 
     `WR-501`, `wr501` and `wr 501` all give `wr501`, beside the words they are made of.
     """
-    text = unicodedata.normalize("NFKC", text)
-    return [*_words(text.lower()), *(code for code, _ in _codes(text))]
+    return [*words_of(text), *codes(text)]
+
+
+def words_of(text: str) -> list[str]:
+    """Words in lower case without plural s, Chinese and Japanese as character pairs."""
+    return list(_words(unicodedata.normalize("NFKC", text).lower()))
 
 
 def codes(text: str, *, as_written: bool = False) -> list[str]:
@@ -81,9 +85,13 @@ class LexicalIndex:
         """BM25 of every text, `[n]`; 0 where no word of the query occurs."""
         return self._scores(tokenize(query))
 
-    def code_scores(self, texts: Sequence[str]) -> Scores:
-        """BM25 of every text for only those codes in `texts` that the index knows, `[n]`."""
-        return self._scores([code for text in texts for code in codes(text) if code in self._codes])
+    def asked_codes(self, text: str) -> frozenset[str]:
+        """Codes in a question: those written as codes, and carelessly written ones that the index knows."""
+        return frozenset(codes(text, as_written=True)) | (self._codes & set(codes(text)))
+
+    def code_scores(self, asked: Iterable[str]) -> Scores:
+        """BM25 of every text for only those codes that the index knows, `[n]`."""
+        return self._scores([code for code in asked if code in self._codes])
 
     def _scores(self, tokens: list[str]) -> Scores:
         known = [t for t in tokens if self._model and t in self._model.vocab_dict]

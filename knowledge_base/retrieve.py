@@ -5,24 +5,34 @@ of every passage is known, and a search never sees half an ingest.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from knowledge_base.chunk import windows
-from knowledge_base.documents import Chunk, Document, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
+from knowledge_base.documents import (
+    FAQ_PREFIX,
+    Chunk,
+    Document,
+    FaqEntry,
+    FaqMatch,
+    RetrievalResult,
+    RetrievedChunk,
+)
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.items import Item
-from knowledge_base.lexical import LexicalIndex, Scores
+from knowledge_base.lexical import LexicalIndex, Scores, codes
+from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.settings import KnowledgeBaseSettings
+from knowledge_base.text import guess_language, is_east_asian
 
 _MAX_FAQ_MATCHES = 5
 _MAX_QUERY_CHARS = 4_000
 _MAX_SCREEN_CHARS = 1_500
+_MAX_UNKNOWN_SHARE = 0.2
 _WINDOW_TOKENS = 96  # of a long question, where models see nothing past their limit
-WEIGHTS = {"dense": 1.0, "bm25": 1.0, "faq": 0.5, "codes": 2.0, "screen_dense": 0.4, "screen_bm25": 0.4}
-"""A code names one thing and counts double; text around it on a screen is mostly buttons and menus."""
 
 
 def fuse_rankings(
@@ -57,28 +67,38 @@ class Snapshot:
 
     documents: Mapping[str, Document]
     faq: Mapping[str, FaqEntry]
+    faq_codes: Mapping[str, frozenset[str]]
     chunks: tuple[Chunk, ...]
     chunk_vectors: Vectors
     phrasings: tuple[tuple[str, str], ...]
     phrasing_vectors: Vectors
     lexical: LexicalIndex
+    characters: CharacterIndex
+    phrasing_characters: CharacterIndex
 
     @classmethod
     def of(cls, items: Iterable[Item], dimension: int) -> "Snapshot":
         """Puts stored items together for searching."""
         items = list(items)
         documents = {item.record.id: item.record for item in items if isinstance(item.record, Document)}
-        entries = (item.record for item in items if isinstance(item.record, FaqEntry))
+        entries = [item.record for item in items if isinstance(item.record, FaqEntry)]
         chunks = tuple(chunk for item in items for chunk in item.chunks)
+        phrasings = tuple((item.record.id, phrasing) for item in items for phrasing in item.phrasings)
         none = np.zeros((0, dimension), np.float32)
         return cls(
             documents=documents,
             faq={entry.id: _linked(entry, documents) for entry in entries},
+            faq_codes={
+                entry.id: frozenset(codes("\n".join(entry.all_phrasings), as_written=True))
+                for entry in entries
+            },
             chunks=chunks,
             chunk_vectors=np.concatenate([none, *(item.chunk_vectors for item in items)]),
-            phrasings=tuple((item.record.id, phrasing) for item in items for phrasing in item.phrasings),
+            phrasings=phrasings,
             phrasing_vectors=np.concatenate([none, *(item.phrasing_vectors for item in items)]),
             lexical=LexicalIndex(chunk.embedding_text for chunk in chunks),
+            characters=CharacterIndex(chunk.embedding_text for chunk in chunks),
+            phrasing_characters=CharacterIndex(phrasing for _, phrasing in phrasings),
         )
 
 
@@ -101,8 +121,9 @@ class Retriever:
     def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
-        The question, the screen's text and the codes in both rank the passages separately and are fused; without a
-        question the screen's text takes its place.
+        The question, the screen's text and the codes in both rank the passages separately, and the rankings are
+        fused with equal weights. A code counts twice, for BM25 finds it too. Without a question the screen's text
+        takes its place.
 
         Args:
             query: The customer's question, may be empty.
@@ -118,51 +139,99 @@ class Retriever:
         main, side = (question, screen[:_MAX_SCREEN_CHARS]) if question else (screen[:_MAX_QUERY_CHARS], "")
         if not main or not (snapshot.chunks or snapshot.phrasings):
             return RetrievalResult(query)
-        search = _Search(snapshot, self._settings.candidates)
-        vectors = self._embedder.encode(windows(main, self._embedder.count_tokens, _WINDOW_TOKENS), "query")
-        dense, bm25 = snapshot.chunk_vectors @ vectors.T, snapshot.lexical.scores(main)
-        rankings = {"dense": search.ranked(dense.mean(axis=1)), "bm25": search.ranked(bm25, above=0.0)}
-        rankings["codes"] = search.ranked(snapshot.lexical.code_scores((main, extra)), above=0.0)
+        seen = self._look(snapshot, main)
+        asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
+        rankings = {
+            "dense": self._ranked(np.maximum(seen.ranking, _by_phrasing(snapshot, seen.phrasings))),
+            "bm25": self._ranked(seen.bm25),
+            "codes": self._ranked(snapshot.lexical.code_scores(sorted(asked))),
+        }
         if side:
-            side_vector = self._embedder.encode([side], "query")[0]
-            rankings["screen_dense"] = search.ranked(snapshot.chunk_vectors @ side_vector)
-            rankings["screen_bm25"] = search.ranked(snapshot.lexical.scores(side), above=0.0)
-        fused = fuse_rankings(rankings, self._settings.rrf_k, WEIGHTS)
-        chunks = search.chunks(fused[: top_k or self._settings.top_k], dense.max(axis=1), bm25)
-        return RetrievalResult(query, chunks, search.faq(vectors.mean(axis=0)))
+            beside = self._look(snapshot, side)
+            rankings |= {
+                "screen_dense": self._ranked(beside.ranking),
+                "screen_bm25": self._ranked(beside.bm25),
+            }
+        fused = fuse_rankings(rankings, self._settings.rrf_k)
+        language = guess_language(main)
+        best = _readable_first(fused, snapshot.chunks, language)[: top_k or self._settings.top_k]
+        chunks = tuple(seen.chunk(snapshot, i, score) for i, score in best)
+        return RetrievalResult(query, chunks, _faq_matches(snapshot, seen.phrasings, asked, language))
+
+    def _look(self, snapshot: Snapshot, text: str) -> "_Sight":
+        bm25 = snapshot.lexical.scores(text)
+        if self._embedder.unknown_share(text) > _MAX_UNKNOWN_SHARE:
+            coverage = snapshot.characters.coverage(text)
+            return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text))
+        pieces = windows(text, self._embedder.count_tokens, _WINDOW_TOKENS)
+        vectors = self._embedder.encode(pieces, "query")
+        dense = snapshot.chunk_vectors @ vectors.T
+        phrasings = snapshot.phrasing_vectors @ vectors.mean(axis=0)
+        return _Sight(dense.mean(axis=1), dense.max(axis=1), bm25, phrasings)
+
+    def _ranked(self, scores: Scores) -> list[str]:
+        best = np.argsort(-scores, kind="stable")[: self._settings.candidates]
+        return [str(i) for i in best if scores[i] > 0]
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
-    """One search of one snapshot."""
+class _Sight:
+    """How one text sees every passage and phrasing, `[n]` each.
 
-    snapshot: Snapshot
-    candidates: int
+    Attributes:
+        ranking: Mean similarity of the pieces of a long text: what fits all of it comes first.
+        dense: Similarity of the best piece.
+    """
 
-    def ranked(self, scores: Scores, above: float = -2.0) -> list[str]:
-        best = np.argsort(-scores, kind="stable")[: self.candidates]
-        return [str(i) for i in best if scores[i] > above]
+    ranking: Scores
+    dense: Scores
+    bm25: Scores
+    phrasings: Scores
 
-    def faq(self, vector: Vectors) -> tuple[FaqMatch, ...]:
-        similarities = self.snapshot.phrasing_vectors @ vector
-        matches: dict[str, FaqMatch] = {}
-        for i in np.argsort(-similarities, kind="stable"):
-            entry_id, phrasing = self.snapshot.phrasings[i]
-            if entry_id not in matches:
-                entry = self.snapshot.faq[entry_id]
-                matches[entry_id] = FaqMatch(entry, phrasing, float(similarities[i]))
-            if len(matches) == _MAX_FAQ_MATCHES:
-                break
-        return tuple(matches.values())
-
-    def chunks(
-        self, fused: Sequence[tuple[str, float]], dense: Scores, bm25: Scores
-    ) -> tuple[RetrievedChunk, ...]:
-        return tuple(
-            RetrievedChunk(
-                self.snapshot.chunks[int(i)],
-                score,
-                {"dense": float(dense[int(i)]), "bm25": float(bm25[int(i)])},
-            )
-            for i, score in fused
+    def chunk(self, snapshot: Snapshot, i: int, score: float) -> RetrievedChunk:
+        return RetrievedChunk(
+            snapshot.chunks[i], score, {"dense": float(self.dense[i]), "bm25": float(self.bm25[i])}
         )
+
+
+def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:
+    """For passages that are FAQ answers, the similarity of their entry's nearest phrasing; else -1."""
+    numbers = {FAQ_PREFIX + entry_id: number for number, entry_id in enumerate(snapshot.faq)}
+    best = np.full(len(numbers) + 1, -1.0, np.float32)  # the last one stays: passages of no entry
+    entries = [numbers[FAQ_PREFIX + entry_id] for entry_id, _ in snapshot.phrasings]
+    np.maximum.at(best, np.array(entries, np.int64), similarities)
+    nearest: Scores = best[[numbers.get(chunk.document_id, -1) for chunk in snapshot.chunks]]
+    return nearest
+
+
+def _readable_first(
+    fused: Sequence[tuple[str, float]], chunks: Sequence[Chunk], language: str
+) -> list[tuple[int, float]]:
+    """Halves the score of passages in a script that the writer of the question may not read."""
+    asian = is_east_asian(language)
+    scored = [
+        (int(i), score if is_east_asian(chunks[int(i)].language) == asian else score / 2)
+        for i, score in fused
+    ]
+    return sorted(scored, key=lambda pair: -pair[1])
+
+
+def _faq_matches(
+    snapshot: Snapshot, similarities: Scores, asked: AbstractSet[str], language: str
+) -> tuple[FaqMatch, ...]:
+    """The nearest entries: first those about a code that was asked for, then those in the question's script.
+
+    An entry about other codes than the one asked for is left out, for to an embedder
+    `What does WR-104 mean?` is nearly `What does WR-107 mean?`.
+    """
+    matches: dict[str, tuple[tuple[bool, bool], FaqMatch]] = {}
+    asian = is_east_asian(language)
+    for i in np.argsort(-similarities, kind="stable"):
+        entry_id, phrasing = snapshot.phrasings[i]
+        named = snapshot.faq_codes.get(entry_id, frozenset())
+        if entry_id not in matches and not (asked and named and named.isdisjoint(asked)):
+            match = FaqMatch(snapshot.faq[entry_id], phrasing, float(similarities[i]))
+            foreign = is_east_asian(match.entry.language) != asian
+            matches[entry_id] = ((named.isdisjoint(asked), foreign), match)
+    ordered = sorted(matches.values(), key=lambda pair: pair[0])
+    return tuple(match for _, match in ordered[:_MAX_FAQ_MATCHES])

@@ -16,6 +16,11 @@ def guess_language(text: str) -> str:
     return "zh" if len(_HAN.findall(sample)) > len(sample) // 10 else "en"
 
 
+def is_east_asian(language: str) -> bool:
+    """Whether a language is written in characters that a reader of Latin script cannot read at all."""
+    return language in ("zh", "ja", "ko")
+
+
 def is_web_address(url: str) -> bool:
     """Whether a link may be shown: http, https or a path on the same site, never a script."""
     return bool(_URL.fullmatch(url))

@@ -1,7 +1,7 @@
 """Serves the chat page: the page answers while the models still load."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -46,7 +46,7 @@ def create_app(services: Services) -> FastAPI:
             examples=EXAMPLE_QUESTIONS if settings.example_company else (),
         )
     )
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         page,
         path="",
@@ -60,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
         pwa=False,
         mcp_server=False,
     )
+    return mounted
 
 
 def run(settings: Settings, examples: Path | None, announce: Callable[[str], object]) -> None:
@@ -73,10 +74,10 @@ def run(settings: Settings, examples: Path | None, announce: Callable[[str], obj
     try:
         app = create_app(services)
         server = _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
-        server.when_listening = lambda: (
-            announce(f"http://{settings.host}:{settings.port}"),
-            services.start(),
-        )
+        server.when_listening = [
+            lambda: announce(f"http://{settings.host}:{settings.port}"),
+            services.start,
+        ]
         server.run(sockets=[listener])
     finally:
         services.close()
@@ -85,12 +86,13 @@ def run(settings: Settings, examples: Path | None, announce: Callable[[str], obj
 class _Server(uvicorn.Server):
     """Says when it listens: models that load before that would keep the page waiting."""
 
-    when_listening: Callable[[], object]
+    when_listening: Sequence[Callable[[], object]] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to listen, then calls `when_listening`."""
         await super().startup(sockets=sockets)
-        self.when_listening()
+        for call in self.when_listening:
+            call()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from knowledge_base.lexical import LexicalIndex, codes, tokenize
+from knowledge_base.lexical_similarity import CharacterIndex
+
+TEXTS = [
+    "Error WR-501 means the card was declined",
+    "Error WR-502 on page 12",
+    "快递三到五天送达",
+    "Routers restart",
+]
+
+
+@pytest.fixture
+def index() -> LexicalIndex:
+    return LexicalIndex(TEXTS)
+
+
+@pytest.mark.parametrize("spelling", ["WR-501", "wr501", "wr 501", "WR_501", "ＷＲ－501", "what is wr-501?"])
+def test_a_code_is_found_however_it_is_written(index, spelling):
+    assert int(np.argmax(index.scores(spelling))) == 0
+    assert np.flatnonzero(index.code_scores(index.asked_codes(spelling))).tolist() == [0]
+
+
+def test_a_number_beside_a_word_is_a_code_only_for_those_who_ask_carelessly():
+    assert codes("see page 12 about WR 501 and 0x80070005") == ["page12", "wr501", "0x80070005"]
+    assert codes("see page 12 about WR 501", as_written=True) == ["wr501"]
+
+
+def test_a_code_that_nobody_wrote_scores_nothing(index):
+    assert index.asked_codes("WR-999 in room 12") == {"wr999"}
+    assert not index.code_scores({"wr999"}).any()
+
+
+def test_plurals_and_case_do_not_matter(index):
+    assert int(np.argmax(index.scores("ROUTER restarts"))) == 3
+
+
+def test_chinese_is_found_by_character_pairs(index):
+    assert int(np.argmax(index.scores("快递几天"))) == 2
+    assert tokenize("快递三天") == ["快递", "递三", "三天"]
+
+
+@pytest.mark.parametrize("query", ["", "zebra", "the of and", "!?"])
+def test_unknown_words_score_zero_everywhere(index, query):
+    assert index.scores(query).tolist() == [0.0] * len(TEXTS)
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["the of"]])
+def test_an_index_of_nothing_finds_nothing(texts):
+    assert LexicalIndex(texts).scores("router").tolist() == [0.0] * len(texts)
+
+
+def test_rare_characters_tell_chinese_questions_apart():
+    index = CharacterIndex(["快递多久能到", "退款多久能到", "保修期多久", "怎么重置路由器"])
+    similarities = index.cosine("快递几天能到")
+    assert int(np.argmax(similarities)) == 0
+    assert similarities[0] > 2 * similarities[1]
+
+
+def test_a_question_covers_and_equals_itself():
+    index = CharacterIndex(["怎么重置 Wren One？按住按钮", "退款"])
+    assert index.coverage("怎么重置")[0] == pytest.approx(1.0)
+    assert index.cosine("退款")[1] == pytest.approx(1.0, abs=1e-4)
+    assert index.coverage("")[0] == index.cosine("!")[0] == 0.0
