@@ -7,6 +7,7 @@ address or link that no passage holds, or that no passage supports, does not rea
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chatbot.messages import Citation
 from chatbot.prompt import Passage
@@ -24,6 +25,9 @@ _FACT = re.compile(
 )
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w-]+|\b[A-Z]{2,}\b")  # capitals inside a sentence name something
 _NOT_PROSE = re.compile(r"^#+\s.*\n+|^!\[[^\]]*\]\([^)]*\)\s*$", re.MULTILINE)
+_NEGATION = re.compile(r"\b(?:no|not|never|none|cannot|without)\b|n['’]t\b|[不没无]", re.IGNORECASE)
+_YES = re.compile(r"^\W*(?:yes\b|you can\b|是的|可以)", re.IGNORECASE)
+_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
 _ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:?\s*", re.IGNORECASE)
 
@@ -49,7 +53,7 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
     passage that the model marked is preferred unless another one supports the sentence better.
     """
     marks = {int(number) for number in _MARK.findall(sentence)}
-    plain = _ECHO.sub("", _ANY_MARK.sub("", sentence))
+    plain = _ECHO.sub("", _ANY_MARK.sub("", _IMAGE.sub("", sentence)))
     wanted = set(content_words(_LIST_NUMBER.sub("", plain)))
     if (
         len(wanted) < MIN_WORDS
@@ -70,10 +74,26 @@ def _only_repeats_a_title(sentence: str, passages: Sequence[Passage]) -> bool:
 
 
 def _support(wanted: set[str], sentence: str, passage: Passage) -> float:
+    """Share of the words that the title and two neighbouring sentences hold; 0 for anything invented.
+
+    Two, because an answer joins a sentence with its condition; not the whole passage, because words from its two
+    ends make a sentence that it never said.
+    """
     evidence = f"{passage.title}\n{passage.text}"
     if not all(_holds(evidence, fact) for fact in (*facts(sentence), *_NAME.findall(sentence))):
         return 0.0
-    return len(wanted & set(content_words(evidence))) / len(wanted)
+    sentences = [s for s in split_sentences([passage.text]) if s.strip()]
+    pairs = [f"{one} {other}" for one, other in pairwise(sentences)] or sentences
+    title = set(content_words(passage.title))
+    return max((_pair_support(wanted, sentence, pair, title) for pair in pairs), default=0.0)
+
+
+def _pair_support(wanted: set[str], sentence: str, pair: str, title: set[str]) -> float:
+    if bool(_NEGATION.search(sentence)) and not _NEGATION.search(pair):
+        return 0.0  # "no" where the passage does not say no
+    if _NEGATION.search(pair) and not _NEGATION.search(sentence) and _YES.search(sentence):
+        return 0.0  # "yes" where the passage says no
+    return len(wanted & (set(content_words(pair)) | title)) / len(wanted)
 
 
 def _holds(evidence: str, fact: str) -> bool:

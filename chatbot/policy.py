@@ -8,6 +8,14 @@ from knowledge_base.documents import FaqMatch, RetrievalResult
 
 _CODE = re.compile(r"\b[A-Z]{1,5}[- ]?\d{2,6}\b|\b0x[0-9A-F]{4,8}\b", re.IGNORECASE)
 
+_CJK_PAIR = re.compile(r"[\u3400-\u9fff]{2}")
+_COMMON_PAIRS = frozenset(  # in every question
+    "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
+)
+    "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
+)
+CJK_MIN_OVERLAP = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
@@ -43,8 +51,24 @@ def decide(
     best = max((c.scores.get("dense", 0.0) for c in result.chunks), default=0.0)
     if best >= evidence_min_similarity:
         return PolicyDecision(Decision.GENERATE, (f"best passage at similarity {best:.2f}",))
+    if (overlap := _cjk_overlap(observation.said, result)) >= CJK_MIN_OVERLAP:
+        return PolicyDecision(
+            Decision.GENERATE, (f"a passage shares {overlap:.0%} of the question's characters",)
+        )
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
     return PolicyDecision(Decision.DECLINE, (reason,))
+
+
+def _cjk_overlap(said: str, result: RetrievalResult) -> float:
+    """Largest share of the question's character pairs in one passage: an English embedder cannot judge Chinese."""
+    asked = _cjk_pairs(said)
+    shares = (len(asked & _cjk_pairs(c.chunk.embedding_text)) / len(asked) for c in result.chunks if asked)
+    return max(shares, default=0.0)
+
+
+def _cjk_pairs(text: str) -> set[str]:
+    pairs = (text[i : i + 2] for i in range(len(text) - 1))
+    return {pair for pair in pairs if _CJK_PAIR.fullmatch(pair)} - _COMMON_PAIRS
 
 
 def _known_code(observation: Observation, result: RetrievalResult) -> str:
