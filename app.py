@@ -1,5 +1,7 @@
 """The composition root: `python app.py` serves the page, `frontdesk` is the whole command line."""
 
+import sys
+
 from chatbot.cli import cli
 
 
@@ -9,4 +11,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli(["serve"])
+    cli(sys.argv[1:] or ["serve"])

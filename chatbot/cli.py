@@ -31,6 +31,8 @@ cli = typer.Typer(
 cli.add_typer(models_app, name="models", help="List, fetch, verify, export and import model files.")
 bench_app = typer.Typer(help="Measure speed and memory against the bare engine.", no_args_is_help=True)
 cli.add_typer(bench_app, name="bench")
+kb_app = typer.Typer(help="Take articles and FAQ tables in, and count them.", no_args_is_help=True)
+cli.add_typer(kb_app, name="kb")
 out, err = Console(), Console(stderr=True)
 
 
@@ -225,3 +227,52 @@ def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     from chatbot.bench import measure_turn
 
     _bench("turn", measure_turn, as_json)
+
+
+@kb_app.command("add")
+def kb_add(paths: Annotated[list[Path], typer.Argument(help="Files or folders.")]) -> None:
+    """Take articles and FAQ tables in; exit code 1 if any failed."""
+    with readable_errors():
+        settings = load_settings()
+        start_logging("warning")
+        failed: list[tuple[str, str]] = []
+        with _knowledge_base(settings) as knowledge_base:
+            for path in paths:
+                with err.status(f"Reading {path}…"):
+                    report = knowledge_base.add_path(path)
+                counts = (
+                    f"{report.added} added",
+                    f"{report.updated} updated",
+                    f"{report.unchanged} unchanged",
+                )
+                out.print(f"{path}: {', '.join(counts)}, {len(report.failed)} failed", highlight=False)
+                failed += report.failed
+    for source, reason in failed:
+        err.print(f"{source}: {reason}", style="red", markup=False, highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+@kb_app.command("stats")
+def kb_stats(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Count what there is to search."""
+    with readable_errors():
+        settings = load_settings()
+        start_logging("warning")
+        with _knowledge_base(settings) as knowledge_base:
+            counts = dataclasses.asdict(knowledge_base.stats())
+    if as_json:
+        sys.stdout.write(json.dumps(counts) + "\n")
+    else:
+        out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+@contextmanager
+def _knowledge_base(settings: Settings) -> Iterator[Any]:
+    from chatbot.services import Services
+
+    services = Services(settings)
+    try:
+        yield services.knowledge_base()
+    finally:
+        services.close()

@@ -12,8 +12,6 @@ _CJK_PAIR = re.compile(r"[\u3400-\u9fff]{2}")
 _COMMON_PAIRS = frozenset(  # in every question
     "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
 )
-    "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
-)
 CJK_MIN_OVERLAP = 0.1
 
 

@@ -137,6 +137,7 @@ class KnowledgeBase:
         try:
             with self._writing, self._file_lock:
                 if self._changed_elsewhere():
+                    self._index.reopen()
                     self._reload()
                 before = {key: id(item) for key, item in self._items.items()}
                 try:
@@ -165,6 +166,7 @@ class KnowledgeBase:
         """The newest snapshot; while a change is under way, the one before it."""
         if self._changed_elsewhere() and self._writing.acquire(blocking=False):
             try:
+                self._index.reopen()
                 self._reload()
             finally:
                 self._writing.release()

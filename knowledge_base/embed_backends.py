@@ -11,6 +11,7 @@ import numpy.typing as npt
 from knowledge_base.errors import IndexUnavailableError
 
 Vectors = npt.NDArray[np.float32]
+_DEFAULT_TOKENS = 512
 Pooling = Callable[[Vectors, npt.NDArray[np.int64]], Vectors]
 
 
@@ -89,7 +90,7 @@ class SentenceTransformersBackend:
             str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
         )
         self._model.default_prompt_name = None  # `Embedder` puts the prompts
-        self.dimension: int = self._model.get_sentence_embedding_dimension()
+        self.dimension: int = self._model.get_embedding_dimension()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of one batch, `[batch, dimension]`."""
@@ -136,8 +137,9 @@ def normalised(vectors: Vectors) -> Vectors:
 def max_sequence_tokens(folder: Path) -> int:
     """The longest input in tokens, special ones included; the rest of a text is not seen."""
     named = read_json(folder / "sentence_bert_config.json", dict, optional=True).get("max_seq_length")
-    positions = read_json(folder / "config.json", dict).get("max_position_embeddings") or 512
-    return int(named or min(512, positions))
+    tokenizer = read_json(folder / "tokenizer_config.json", dict, optional=True).get("model_max_length")
+    positions = read_json(folder / "config.json", dict).get("max_position_embeddings")
+    return int(named or min(tokenizer or _DEFAULT_TOKENS, positions or _DEFAULT_TOKENS))
 
 
 def _padding(folder: Path, tokenizer: Any) -> dict[str, Any]:

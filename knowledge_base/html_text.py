@@ -1,24 +1,25 @@
 """The main text of an HTML page as Markdown-like text: headings, lists, tables and image texts survive."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bs4 import BeautifulSoup
-from bs4.element import Comment, NavigableString, Tag
+from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
-_DROPPED = (
-    "script style noscript template nav header footer aside form button select iframe svg canvas dialog head"
-).split()
+_DROPPED = frozenset(
+    "script style noscript template nav footer aside form button select iframe svg canvas dialog head".split()
+)
 _BLOCKS = frozenset(
-    "p div section article main ul ol table blockquote figure figcaption dl dt dd details summary hr address"
-    " h1 h2 h3 h4 h5 h6 pre".split()
+    "p div section article main header ul ol table blockquote figure figcaption dl dt dd details summary hr"
+    " address h1 h2 h3 h4 h5 h6".split()
 )
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _MARGINS = re.compile(r"[ \t]*\n[ \t]*")
 _BLANKS = re.compile(r"\n{3,}")
-_PRE = "\ue000"  # private-use stand-ins keep what collapses elsewhere
-_PRE_SPACE = "\ue001"
+_PRE_BREAK, _PRE_SPACE = "\ue000", "\ue001"  # private-use stand-ins keep what collapses elsewhere
+_PRE_START, _PRE_END = f"\n\n```{_PRE_BREAK}", f"{_PRE_BREAK}```\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,9 @@ class HtmlText:
 def read_html(html: str) -> HtmlText:
     """Reads a page; broken markup is repaired as a browser would, and scripts and navigation are left out."""
     soup = BeautifulSoup(html, "lxml")
-    title, language, url = _title(soup), _attribute(soup, "html", "lang"), _canonical(soup)
-    for tag in soup.find_all(_DROPPED):
-        if tag.name != "header" or not tag.find("h1"):
-            tag.extract()
     root = soup.find("main") or soup.find("article") or soup.find(role="main") or soup.body
-    return HtmlText(_text(root) if isinstance(root, Tag) else "", title, language, url)
+    text = _text(root) if isinstance(root, Tag) else ""
+    return HtmlText(text, _title(soup), _attribute(soup, "html", "lang"), _canonical(soup))
 
 
 def _title(soup: BeautifulSoup) -> str:
@@ -59,52 +57,51 @@ def _canonical(soup: BeautifulSoup) -> str:
 
 
 def _text(root: Tag) -> str:
-    """Marks blocks with line breaks in the tree, then takes its text: no recursion, any depth."""
-    for node in list(root.descendants):
-        if isinstance(node, Comment):
-            node.extract()
-        elif isinstance(node, NavigableString):
-            _set_space(node)
-    for tag in list(root.find_all(True)):
-        _mark(tag)
-    lines = _MARGINS.sub("\n", root.get_text())
-    lines = lines.replace(_PRE, "\n").replace(_PRE_SPACE, " ")
+    lines = _MARGINS.sub("\n", "".join(_pieces(root)))
+    lines = lines.replace(_PRE_BREAK, "\n").replace(_PRE_SPACE, " ")
     return _BLANKS.sub("\n\n", lines).strip()
 
 
-def _set_space(node: NavigableString) -> None:
-    text = str(node)
-    if node.find_parent("pre"):
-        node.replace_with(text.strip("\n").replace("\n", _PRE).replace(" ", _PRE_SPACE))
-    else:
-        node.replace_with(_SPACE.sub(" ", text))
+def _pieces(root: Tag) -> Iterator[str]:
+    """Texts and line breaks in reading order; a stack instead of recursion, for pages of any depth."""
+    todo: list[PageElement | str] = [root]
+    inside_pre = 0
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Tag):
+            opening, closing = _marks(node)
+            inside_pre += opening == _PRE_START
+            yield opening
+            todo.append(closing)
+            todo.extend(() if _is_dropped(node) else reversed(node.contents))
+        elif not isinstance(node, NavigableString):
+            inside_pre -= node == _PRE_END
+            yield str(node)
+        elif inside_pre:
+            yield node.strip("\n").replace("\n", _PRE_BREAK).replace(" ", _PRE_SPACE)
+        elif not isinstance(node, PreformattedString):  # a comment
+            yield _SPACE.sub(" ", node)
 
 
-def _mark(tag: Tag) -> None:
-    if tag.name == "br":
-        tag.replace_with("\n")
-    elif tag.name == "img":
+def _is_dropped(tag: Tag) -> bool:
+    page_header = tag.name == "header" and tag.parent is not None and tag.parent.name == "body"
+    return tag.name in _DROPPED or page_header
+
+
+def _marks(tag: Tag) -> tuple[str, str]:
+    """What stands before and after a tag's content."""
+    if tag.name in _BLOCKS:
+        return "\n\n" + _HEADINGS.get(tag.name, ""), "\n\n"
+    if tag.name == "img":
         alt = _SPACE.sub(" ", str(tag.get("alt") or "")).strip()
-        tag.replace_with(f"![{alt}]({tag.get('src') or ''})" if alt else "")
-    elif tag.name == "li":
-        tag.insert(0, "\n- ")
-    elif tag.name == "tr":
-        _mark_row(tag)
-    elif tag.name == "pre":
-        tag.insert(0, f"\n\n```{_PRE}")
-        tag.append(f"{_PRE}```\n\n")
-    elif tag.name in _BLOCKS:
-        tag.insert(0, "\n\n" + _HEADINGS.get(tag.name, ""))
-        tag.append("\n\n")
+        return (f"![{alt}]({tag.get('src') or ''})" if alt else ""), ""
+    if tag.name == "tr":
+        return "\n", _row_end(tag)
+    marks = {"br": ("\n", ""), "li": ("\n- ", ""), "pre": (_PRE_START, _PRE_END)}
+    return {**marks, "td": ("| ", " "), "th": ("| ", " ")}.get(tag.name, ("", ""))
 
 
-def _mark_row(row: Tag) -> None:
-    cells = row.find_all(["td", "th"], recursive=False)
-    for cell in cells:
-        cell.insert(0, "| ")
-        cell.append(" ")
-    row.insert(0, "\n")
-    if cells:
-        row.append("|")
-        if all(cell.name == "th" for cell in cells):
-            row.append("\n" + "| --- " * len(cells) + "|")
+def _row_end(row: Tag) -> str:
+    names = [cell.name for cell in row.find_all(["td", "th"], recursive=False)]
+    rule = "\n" + "| --- " * len(names) + "|" if set(names) == {"th"} else ""
+    return "|" + rule if names else ""

@@ -48,20 +48,31 @@ class Index:
     """
 
     def __init__(self, folder: Path, embedder_id: str, dimension: int) -> None:
+        self._folder = folder
         self._dimension = dimension
+        self._names = tuple(
+            f"{name}-{embedder_id}-v{SCHEMA_VERSION}" for name in ("records", "chunks", "phrasings")
+        )
         with _failing_as("cannot be opened"):
             folder.mkdir(parents=True, exist_ok=True)
-            self._client = chromadb.PersistentClient(
-                str(folder), settings=chromadb.Settings(anonymized_telemetry=False)
+            self._open()
+
+    def _open(self) -> None:
+        settings = chromadb.Settings(anonymized_telemetry=False)
+        self._client = chromadb.PersistentClient(str(self._folder), settings=settings)
+        self._batch = min(1_000, self._client.get_max_batch_size())
+        self._records, self._chunks, self._phrasings = (
+            self._client.get_or_create_collection(
+                name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
             )
-            self._batch = min(1_000, self._client.get_max_batch_size())
-            names = (f"{name}-{embedder_id}-v{SCHEMA_VERSION}" for name in ("records", "chunks", "phrasings"))
-            self._records, self._chunks, self._phrasings = (
-                self._client.get_or_create_collection(
-                    name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-                )
-                for name in names
-            )
+            for name in self._names
+        )
+
+    def reopen(self) -> None:
+        """Opens the folder anew: Chroma keeps its graph in memory and misses what other processes wrote."""
+        with _failing_as("cannot be opened"):
+            self._client.close()
+            self._open()
 
     def load(self) -> dict[str, Item]:
         """Every stored item by key, in order of key."""

@@ -78,8 +78,8 @@ class Snapshot:
 
     @classmethod
     def of(cls, items: Iterable[Item], dimension: int) -> "Snapshot":
-        """Puts stored items together for searching."""
-        items = list(items)
+        """Puts stored items together for searching, in order of key."""
+        items = sorted(items, key=lambda item: item.key)
         documents = {item.record.id: item.record for item in items if isinstance(item.record, Document)}
         entries = [item.record for item in items if isinstance(item.record, FaqEntry)]
         chunks = tuple(chunk for item in items for chunk in item.chunks)

@@ -18,28 +18,35 @@ _SPLIT = re.compile(r"\s*[,;]\s*")
 def vocabulary_of(documents: Iterable[Document], entries: Iterable[FaqEntry]) -> tuple[str, ...]:
     """Product names and codes, those in most texts first, at most 40.
 
-    Front matter's `product` always counts. A capitalised name counts when it stands in at least two texts in the middle
+    Front matter's `product` comes first. A capitalised name counts when it stands in at least two texts in the middle
     of a sentence, where English capitals mean names.
     """
+    products: Counter[str] = Counter()
     names: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     for document in documents:
-        names.update(_products(document) | _names(document.text))
-        codes.update(set(_CODE.findall(f"{document.title}\n{document.text}")))
+        products.update(_products(document))
+        names.update(_names(document.text))
+        codes.update(_codes(f"{document.title}\n{document.text}"))
     for entry in entries:
         names.update(_names("\n".join((*entry.all_phrasings, entry.answer))))
-        codes.update(set(_CODE.findall(entry.question + entry.answer)))
+        codes.update(_codes(f"{entry.question}\n{entry.answer}"))
     frequent = [name for name, texts in names.most_common() if texts >= _MIN_TEXTS]
     kept_codes = [code for code, _ in codes.most_common(_MAX_CODES)]
-    return (*frequent[: MAX_TERMS - len(kept_codes)], *kept_codes)
+    kept_names = dict.fromkeys((*(name for name, _ in products.most_common()), *frequent))
+    return (*list(kept_names)[: MAX_TERMS - len(kept_codes)], *kept_codes)
 
 
-def _products(document: Document) -> set[str]:
-    return {name for name in _SPLIT.split(document.metadata.get("product", "")) if name}
+def _products(document: Document) -> list[str]:
+    return [name for name in _SPLIT.split(document.metadata.get("product", "")) if name]
 
 
-def _names(text: str) -> set[str]:
-    return set(_mid_sentence(text))
+def _codes(text: str) -> list[str]:
+    return list(dict.fromkeys(_CODE.findall(text)))
+
+
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(_mid_sentence(text)))
 
 
 def _mid_sentence(text: str) -> Iterator[str]:

@@ -23,7 +23,8 @@ def create_app(services: Services) -> FastAPI:
     """The web application: the page at `/`, and `/healthz`, `/readyz` for whoever watches over it."""
     import gradio as gr
 
-    from chatbot.web.ui.page import CSS, I18N, PageParts, build_page
+    from chatbot.web.ui.page import CSS, I18N, JS, PageParts, build_page
+    from chatbot.web.ui.theme import make_theme
 
     app = FastAPI(title="Frontdesk", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -43,6 +44,8 @@ def create_app(services: Services) -> FastAPI:
             assistant=services.assistant,
             max_attachments=settings.max_attachments,
             browser_secret=services.browser_secret(),
+            company_name=settings.company_name,
+            is_ready=lambda: services.is_ready,
             examples=EXAMPLE_QUESTIONS if settings.example_company else (),
         )
     )
@@ -52,7 +55,9 @@ def create_app(services: Services) -> FastAPI:
         path="",
         footer_links=[],
         i18n=I18N,
+        theme=make_theme(),
         css_paths=CSS,
+        js=JS.read_text(encoding="utf-8"),
         ssr_mode=False,
         show_error=True,
         max_file_size=settings.max_attachment_bytes,

@@ -151,8 +151,16 @@ def test_nothing_gives_no_chunks():
     assert cut("") == cut(" \n\n ") == []
 
 
-def test_a_megabyte_without_a_space_is_cut_in_time():
-    assert all(len(p.text) <= 2_000 for p in cut("x" * 1_000_000 + "。" + "句" * 3_000, max_tokens=60))
+def test_a_megabyte_without_a_space_is_cut_without_being_counted_whole():
+    counted: list[int] = []
+
+    def count(text: str) -> int:
+        counted.append(len(text))
+        return -(-len(text) // 4)
+
+    passages = chunk(Document("doc", "", "x" * 1_000_000 + "。" + "句" * 3_000), count, 60, 0)
+    assert max(len(p.text) for p in passages) <= 240
+    assert max(counted) <= 60 * 24
 
 
 @pytest.mark.parametrize("text", ["# looks like a heading", "how?", "- a\n- b"])

@@ -120,7 +120,7 @@ def test_html_is_known_by_its_content():
 
 def test_absurdly_nested_html_is_read_without_a_crash():
     html = "<html><body><p>flat</p>" + "<div>" * 20_000 + "deep" + "</div>" * 20_000 + "</body></html>"
-    assert "flat" in document(html, "deep.html").text
+    assert document(html, "deep.html").text.startswith("flat")
 
 
 def test_a_faq_table_gives_entries_with_their_phrasings():

@@ -110,6 +110,7 @@ class ChatPage:
         assistant: Gives the assistant; waits while models load.
         as_html: Wraps our own markup into the component that shows it.
         max_attachments: Most uploads taken from one message.
+        is_ready: Whether the models are loaded.
     """
 
     def __init__(
@@ -120,12 +121,14 @@ class ChatPage:
         assistant: Callable[[], Responds],
         as_html: Callable[[str], Any],
         max_attachments: int,
+        is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._attachments = attachments
         self._assistant = assistant
         self._as_html = as_html
         self._max_attachments = max_attachments
+        self._is_ready = is_ready
         self._stops: dict[str, threading.Event] = {}
 
     def visitor(self, known: str | None) -> str:
@@ -159,6 +162,10 @@ class ChatPage:
             return replace(visit, conversation_id=self._store.create(visit.visitor_id).id)
         return visit
 
+    def waiting(self, visit: Visit) -> str:
+        """What the status line says before the first stage begins."""
+        return TEXTS[visit.language]["one_moment" if self._is_ready() else "loading"]
+
     def accept(self, text: str, uploads: Sequence[str]) -> Message:
         """Takes uploads in; those that are refused become problems beside the rest."""
         taken: list[Attachment] = []
@@ -181,7 +188,7 @@ class ChatPage:
         )
         answer = _Answer()
         stop = self._stops[visit.session] = threading.Event()
-        yield View(before, TEXTS[visit.language]["loading"], readings=[])
+        yield View(before, self.waiting(visit), readings=[])
         try:
             events = self._assistant().respond(message, visit.conversation_id, visit.visitor_id)
             yield from self._show(visit, message, events, before, answer, stop)

@@ -1,5 +1,6 @@
 """The page's layout and wiring. What the controls do is in `chat.py`."""
 
+import html
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from chatbot.web.ui.texts import TEXTS, language_of_browser
 
 READING_FIELDS = 8
 CSS = Path(__file__).with_name("style.css")
+JS = Path(__file__).with_name("page.js")
 ACCEPTED = ["image", "audio", "video", ".txt", ".md", ".csv", ".log", ".json"]
 I18N = gr.I18n(en=TEXTS["en"], zh=TEXTS["zh"], **{"zh-CN": TEXTS["zh"]})
 _DOWNLOAD = """(name, type, text) => {
@@ -34,6 +36,8 @@ class PageParts:
     assistant: Callable[[], Responds]
     max_attachments: int
     browser_secret: str
+    company_name: str
+    is_ready: Callable[[], bool] = lambda: True
     examples: Sequence[str] = ()
 
 
@@ -45,6 +49,7 @@ def build_page(parts: PageParts) -> gr.Blocks:
         assistant=parts.assistant,
         as_html=lambda markup: gr.HTML(markup, padding=False),
         max_attachments=parts.max_attachments,
+        is_ready=parts.is_ready,
     )
     return _Page(chat, parts).blocks
 
@@ -54,7 +59,8 @@ class _Page:
 
     def __init__(self, chat: ChatPage, parts: PageParts) -> None:
         self._chat = chat
-        with gr.Blocks(title="Frontdesk", fill_height=True, analytics_enabled=False) as self.blocks:
+        self._company = parts.company_name
+        with gr.Blocks(title=self._company, fill_height=True, analytics_enabled=False) as self.blocks:
             self.visitor = gr.BrowserState(None, storage_key="frontdesk-visitor", secret=parts.browser_secret)
             self.current = gr.BrowserState(None, storage_key="frontdesk-open", secret=parts.browser_secret)
             self.hashes = gr.State([])
@@ -67,29 +73,36 @@ class _Page:
     def _sidebar(self) -> None:
         with gr.Sidebar(label=I18N("conversations"), open=False, width=300):
             self.new = gr.Button(I18N("new"), variant="primary", elem_id="fd-new")
-            self.list = gr.Radio([], label=I18N("conversations"), elem_id="fd-list")
-            with gr.Column(visible=False) as self.manage:
-                self.title = gr.Textbox(label=I18N("rename_label"), max_length=200, elem_id="fd-title")
+            self.list = gr.Radio([], label=I18N("conversations"), visible=False, elem_id="fd-list")
+            with gr.Column(visible=False, elem_id="fd-manage") as self.manage:
+                self.title = gr.Textbox(
+                    label=I18N("rename_label"), max_lines=1, max_length=200, elem_id="fd-title"
+                )
                 self.rename = gr.Button(I18N("rename"), size="sm", elem_id="fd-rename")
-                self.export_json = gr.Button(I18N("export_json"), size="sm", elem_id="fd-export-json")
-                self.export_markdown = gr.Button(I18N("export_markdown"), size="sm", elem_id="fd-export-md")
-                self.delete = gr.Button(I18N("delete"), size="sm", variant="stop", elem_id="fd-delete")
+                with gr.Row():
+                    self.export_json = gr.Button(
+                        I18N("export_json"), size="sm", min_width=80, elem_id="fd-export-json"
+                    )
+                    self.export_markdown = gr.Button(
+                        I18N("export_markdown"), size="sm", min_width=80, elem_id="fd-export-md"
+                    )
+                self.delete = gr.Button(I18N("delete"), size="sm", elem_id="fd-delete")
                 with gr.Row(visible=False) as self.confirm:
                     self.delete_sure = gr.Button(
-                        I18N("delete_sure"), size="sm", variant="stop", elem_id="fd-sure"
+                        I18N("delete_sure"), size="sm", min_width=80, variant="stop", elem_id="fd-sure"
                     )
-                    self.keep = gr.Button(I18N("keep"), size="sm")
+                    self.keep = gr.Button(I18N("keep"), size="sm", min_width=80)
 
     def _main(self, examples: Sequence[str]) -> None:
         with gr.Column(elem_id="fd-main"):
+            self.header = gr.HTML(self._header(""), padding=False)
             self.chatbot = gr.Chatbot(
                 label=I18N("chat"),
                 show_label=False,
                 elem_id="fd-chat",
                 min_height=240,
-                height="60vh",
                 layout="bubble",
-                buttons=["copy"],
+                buttons=[],
                 feedback_options=("Like", "Dislike"),
                 sanitize_html=True,
                 allow_tags=False,
@@ -104,6 +117,15 @@ class _Page:
                     label=I18N("comment"), elem_id="fd-comment", scale=4, max_length=4000
                 )
                 self.send_comment = gr.Button(I18N("send_comment"), scale=1, elem_id="fd-send-comment")
+            with gr.Accordion(I18N("read"), open=True, visible=False, elem_id="fd-read") as self.read:
+                self.fields = [
+                    gr.Textbox(
+                        visible=False, lines=1, max_lines=4, interactive=True, elem_classes="fd-reading"
+                    )
+                    for _ in range(READING_FIELDS)
+                ]
+                gr.Markdown(I18N("read_hint"))
+                self.again = gr.Button(I18N("ask_again"), size="sm", elem_id="fd-again")
             self.box = gr.MultimodalTextbox(
                 label=I18N("ask"),
                 show_label=False,
@@ -117,15 +139,6 @@ class _Page:
                 elem_id="fd-box",
                 max_plain_text_length=100_000,
             )
-            with gr.Accordion(I18N("read"), open=True, visible=False, elem_id="fd-read") as self.read:
-                self.fields = [
-                    gr.Textbox(
-                        visible=False, lines=2, max_lines=12, interactive=True, elem_classes="fd-reading"
-                    )
-                    for _ in range(READING_FIELDS)
-                ]
-                gr.Markdown(I18N("read_hint"))
-                self.again = gr.Button(I18N("ask_again"), elem_id="fd-again")
 
     def _wire(self) -> None:
         here = [self.visitor, self.current]
@@ -133,30 +146,31 @@ class _Page:
         shown = [self.chatbot, self.status, self.read, self.hashes, *self.fields]
         turn = [*here, *listing, self.box, self.comment_row, *shown]
         opened = [*here, *listing, *shown]
-        self.blocks.load(self._load, here, [*opened, self.box])
-        self.box.submit(self._send, [self.box, *here], turn, api_name=False)
-        self.box.stop(self._stop, None, None, queue=False, api_name=False)
-        self.chatbot.example_select(self._send_example, here, turn, api_name=False)
-        self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, api_name=False)
-        self.list.input(self._open, [self.list, self.visitor], opened, api_name=False)
-        gr.on([self.new.click, self.chatbot.clear], self._new, self.visitor, opened, api_name=False)
-        self.rename.click(self._rename, [self.title, *here], listing, api_name=False)
-        self.delete.click(lambda: gr.Row(visible=True), None, self.confirm, api_name=False)
-        self.keep.click(lambda: gr.Row(visible=False), None, self.confirm, api_name=False)
-        self.delete_sure.click(self._delete, here, [*opened, self.confirm], api_name=False)
+        self.blocks.load(self._load, here, [*opened, self.box, self.header], show_progress="hidden")
+        quiet: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}  # the status line tells
+        self.box.submit(self._send, [self.box, *here], turn, **quiet)
+        self.box.stop(self._stop, None, None, queue=False, **quiet)
+        self.chatbot.example_select(self._send_example, here, turn, **quiet)
+        self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, **quiet)
+        self.list.input(self._open, [self.list, self.visitor], opened, **quiet)
+        self.new.click(self._new, self.visitor, opened, **quiet)
+        self.rename.click(self._rename, [self.title, *here], listing, **quiet)
+        self.delete.click(lambda: gr.Row(visible=True), None, self.confirm, **quiet)
+        self.keep.click(lambda: gr.Row(visible=False), None, self.confirm, **quiet)
+        self.delete_sure.click(self._delete, here, [*opened, self.confirm], **quiet)
         for button, form in ((self.export_json, "json"), (self.export_markdown, "markdown")):
-            button.click(self._exporter(form), here, self.download, api_name=False).then(
-                None, self.download, None, js=_DOWNLOAD, api_name=False
+            button.click(self._exporter(form), here, self.download, **quiet).then(
+                None, self.download, None, js=_DOWNLOAD, **quiet
             )
         self.chatbot.like(
-            self._like, [self.chatbot, *here], [self.rated, self.comment_row, self.comment], api_name=False
+            self._like, [self.chatbot, *here], [self.rated, self.comment_row, self.comment], **quiet
         )
         gr.on(
             [self.send_comment.click, self.comment.submit],
             self._comment,
             [self.rated, self.comment, *here],
             [self.comment_row, self.status],
-            api_name=False,
+            **quiet,
         )
         self.blocks.unload(self._stop)
 
@@ -166,8 +180,15 @@ class _Page:
 
     def _load(self, visitor: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
         visit = self._visit(visitor, current, request)
-        placeholder = TEXTS[visit.language]["ask_placeholder"]
-        return {**self._opened(visit), self.box: gr.MultimodalTextbox(placeholder=placeholder)}
+        words = TEXTS[visit.language]
+        return {
+            **self._opened(visit),
+            self.box: gr.MultimodalTextbox(placeholder=words["ask_placeholder"]),
+            self.header: self._header(words["subtitle"]),
+        }
+
+    def _header(self, subtitle: str) -> str:
+        return f'<header class="fd-header"><h1>{html.escape(self._company)}</h1><p>{subtitle}</p></header>'
 
     def _opened(self, visit: Visit) -> dict[Any, Any]:
         return {
@@ -183,7 +204,9 @@ class _Page:
         return {
             self.visitor: visit.visitor_id,
             self.current: visit.conversation_id,
-            self.list: gr.Radio(choices=choices, value=visit.conversation_id if known else None),
+            self.list: gr.Radio(
+                choices=choices, value=visit.conversation_id if known else None, visible=bool(choices)
+            ),
             self.manage: gr.Column(visible=known),
             self.title: titles.get(visit.conversation_id, ""),
         }
@@ -219,7 +242,7 @@ class _Page:
             return
         yield {
             **self._listing(visit),
-            self.status: status_html(TEXTS[visit.language]["loading"]),
+            self.status: status_html(self._chat.waiting(visit)),
             self.comment_row: gr.Row(visible=False),
             self.box: gr.MultimodalTextbox(value={"text": "", "files": []}, submit_btn=False, stop_btn=True),
         }

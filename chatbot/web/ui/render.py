@@ -23,6 +23,7 @@ ChatMessage = dict[str, Any]
 _IMAGE_LINK = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]*)[^)]*\)")
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
+_FORMATTING = re.compile(r"\*\*|`|^#{1,6} ", re.MULTILINE)
 _THUMBNAIL_PX = 480
 _INLINE_AUDIO_BYTES = 1_500_000
 
@@ -47,7 +48,7 @@ def citation_cards(citations: Sequence[Citation], language: Language) -> str:
 
 
 def _card(citation: Citation, language: Language) -> str:
-    passage, quote = html.escape(citation.passage), html.escape(citation.quote)
+    passage, quote = _plain(citation.passage), _plain(citation.quote)
     marked = passage.replace(quote, f"<mark>{quote}</mark>", 1) if quote else passage
     link = ""
     if citation.url.startswith(("https://", "http://")):
@@ -55,8 +56,13 @@ def _card(citation: Citation, language: Language) -> str:
         link = f'<a href="{html.escape(citation.url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
     return (
         f'<details class="fd-card"><summary><span class="fd-number">{citation.number}</span>'
-        f"{html.escape(citation.title)}</summary><blockquote>{marked}</blockquote>{link}</details>"
+        f"<span>{_plain(citation.title)}</span></summary><blockquote>{marked}</blockquote>{link}</details>"
     )
+
+
+def _plain(text: str) -> str:
+    """Text of a document as HTML, without the signs that Markdown formats with."""
+    return html.escape(_FORMATTING.sub("", text))
 
 
 def attachment_html(attachment: Attachment, path: Path) -> str:

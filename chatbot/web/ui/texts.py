@@ -5,6 +5,7 @@ from chatbot.templates import Language
 
 TEXTS: dict[Language, dict[str, str]] = {
     "en": {
+        "subtitle": "Customer help",
         "title": "How can we help?",
         "intro": "Type your question, paste a screenshot, or record what is wrong. Answers come from our "
         "help articles, with their sources.",
@@ -35,7 +36,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "open_article": "Open the article",
         "stopped": "Stopped.",
         "unanswered": "This question was not answered; please ask it again.",
-        "loading": "Starting up, one moment…",
+        "loading": "Starting up, this can take a minute…",
+        "one_moment": "One moment…",
         "failed": "Something went wrong on our side. Your question is kept; please try again.",
         "stage_listening": "Listening to your recording…",
         "stage_reading": "Reading your screenshot…",
@@ -43,6 +45,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "stage_answering": "Writing the answer…",
     },
     "zh": {
+        "subtitle": "客户服务",
         "title": "需要什么帮助？",
         "intro": "输入问题、粘贴截图或录音描述。答案来自我们的帮助文章，并附上出处。",
         "conversations": "对话",
@@ -72,7 +75,8 @@ TEXTS: dict[Language, dict[str, str]] = {
         "open_article": "打开文章",
         "stopped": "已停止。",
         "unanswered": "这个问题还没有回答，请再问一次。",
-        "loading": "正在启动，请稍候…",
+        "loading": "正在启动，可能需要一分钟…",
+        "one_moment": "请稍候…",
         "failed": "我们这边出了问题。您的问题已保存，请重试。",
         "stage_listening": "正在听录音…",
         "stage_reading": "正在阅读截图…",
