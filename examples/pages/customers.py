@@ -17,8 +17,7 @@ from render import HERE, chromium, find_chromium, open_page, save_png
 from shots import SHOTS, Shot
 
 OUT = HERE.parent / "screenshots"
-FILL = """({theme, fill, html, hide, bar}) => {
-  document.documentElement.dataset.theme = theme;
+FILL = """({fill, html, hide, bar}) => {
   const slots = (name) => document.querySelectorAll(`[data-v="${name}"]`);
   for (const [name, text] of Object.entries(fill))
     for (const slot of slots(name)) { slot.textContent = text; slot.classList.remove("hidden"); }
@@ -35,8 +34,8 @@ def photograph(
     browser: Browser, name: str, shot: Shot, size: tuple[int, int], fill: dict[str, str], element: str = ""
 ) -> Image.Image:
     """A page, or one element of it, with the shot's values filled in."""
-    page = open_page(browser, name, size, shot.scale)
-    values = {"theme": shot.theme, "fill": fill, "html": shot.html, "hide": shot.hide, "bar": shot.bar}
+    page = open_page(browser, name, size, shot.scale, shot.theme)
+    values = {"fill": fill, "html": shot.html, "hide": shot.hide, "bar": shot.bar}
     page.evaluate(FILL, values)
     if element:
         data = page.locator(element).screenshot(omit_background=name == "notification")

@@ -47,10 +47,13 @@ def chromium(path: str | None) -> Iterator[Browser]:
             browser.close()
 
 
-def open_page(browser: Browser, name: str, size: tuple[int, int], scale: float = 1) -> Page:
+def open_page(
+    browser: Browser, name: str, size: tuple[int, int], scale: float = 1, theme: str = "light"
+) -> Page:
     """Open one of the HTML pages in a window of its own."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, device_scale_factor=scale)
     page.goto((HERE / f"{name}.html").as_uri())
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     return page
 
 
@@ -70,12 +73,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="names without .html (default: all)")
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder for the images")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="default: light")
+    parser.add_argument("--scale", type=float, default=1, help="pixels per CSS pixel (default: 1)")
     parser.add_argument("--chromium", default=find_chromium(), help="path of the Chromium to use")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with chromium(args.chromium) as browser:
         for name in args.pages or PAGES:
-            page = open_page(browser, name, PHONE if name in PHONES else DESKTOP)
+            size = PHONE if name in PHONES else DESKTOP
+            page = open_page(browser, name, size, args.scale, args.theme)
             target = args.out / f"{name}.png"
             save_png(picture(page), target)
             overflow = page.evaluate("document.documentElement.scrollHeight - innerHeight")

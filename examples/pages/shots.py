@@ -39,9 +39,9 @@ class Shot:
 def _invoice(date: str, what: str, order: str, amount: str) -> str:
     """One row of the invoices table."""
     return (
-        f'<tr><td>{date}</td><td>{what}</td><td class="mono">{order}</td><td class="right">{amount}</td>'
-        '<td><span class="tag good">Paid</span></td>'
-        '<td class="right"><a><i class="ic down" style="width:16px"></i> PDF</a></td></tr>'
+        f'<tr><td>{date}</td><td><a><i class="ic down" style="width:16px"></i> PDF</a></td><td>{what}</td>'
+        f'<td class="mono">{order}</td><td class="right">{amount}</td>'
+        '<td><span class="tag good">Paid</span></td></tr>'
     )
 
 
@@ -53,7 +53,7 @@ SHOTS = (
         fill={"name": "Jonas Weber", "initials": "JW", "card": "Mastercard •••• 9023", "amount": "5.99 €",
               "with": "with Mastercard •••• 9023. Nothing was charged.", "item": "Wrenfield Plus, monthly",
               "due": "5.99 €", "expires": "02/28", "iban": "AT•• •••• 4410 07"},
-        address="account.wrenfield.example/billing", tab="Payment methods – Wrenfield",
+        address="account.wrenfield.example/billing", tab="Payment method – Wrenfield",
     ),
     Shot(
         "pppoe-laptop-photo.jpg", "admin-internet", ["pppoe-wr-104"],
@@ -120,9 +120,9 @@ SHOTS = (
     Shot(
         "updating-phone-photo.jpg", "firmware-update", ["firmware-updates"],
         "It has been like this for a while. Can I unplug the router?",
-        ["Installing version 4.8.2", "31 %", "Do not unplug the router"], (900, 640), theme="dark",
+        ["Installing version 4.8.2", "31 %", "Do not unplug the router"], (900, 720), theme="dark",
         fill={"percent": "31 %", "step": "Checking the new version", "device": "Wren Pro",
-              "model": "Wren Pro"},
+              "model": "Wren Pro", "serial": "WR35QJ8T1BN6"},
         bar="31%",
         effects=(
             photo(((0.1, 0.07), (0.97, 0.14), (0.9, 0.95), (0.04, 0.88)), (1180, 860), (70, 78, 88), 22,
@@ -134,7 +134,7 @@ SHOTS = (
     Shot(
         "guest-settings-dark.png", "guest-network", ["guest-network"],
         "Will this switch off by itself? And can guests see my printer?",
-        ["Guest network", "Switch off by itself", "48 hours"], (1000, 660), theme="dark",
+        ["Guest network", "Switch off by itself", "48 hours"], (1000, 700), theme="dark",
         fill={"ssid": "Villa Nora Guests", "key": "blue-kettle-0937", "hours": "48 hours",
               "off": "Off on Friday at 16:00", "count": "7 guests now", "serial": "WRZ6E1M84QF3"},
         bar="66%",
