@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from chatbot.errors import AttachmentError, StorageError
 from chatbot.media import decode_image, probe_media
@@ -21,6 +22,7 @@ from chatbot.settings import Settings
 from chatbot.sniff import sniff
 
 NAME_CHARS = 120
+_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})  # controls, directions, lone surrogates
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,18 +70,34 @@ class AttachmentStore:
             raise AttachmentError(f"{sha256!r} is no attachment.")
         return self._folder / sha256[:2] / sha256
 
+    def open(self, attachment: Attachment | str) -> BinaryIO:
+        """The stored content, to be closed by the caller.
+
+        Raises:
+            AttachmentError: It is not stored (any more).
+        """
+        try:
+            return self.path(attachment).open("rb")
+        except OSError as error:
+            name = "The file" if isinstance(attachment, str) else attachment.name
+            raise AttachmentError(f"{name} is no longer stored.", "Please attach it again.") from error
+
+    def __contains__(self, attachment: Attachment | str) -> bool:
+        return self.path(attachment).is_file()
+
     def _read(self, source: Path | bytes, name: str) -> bytes:
         limit = self._settings.max_attachment_bytes
         try:
-            size = len(source) if isinstance(source, bytes) else source.stat().st_size
-            if size > limit:
-                raise AttachmentError(
-                    f"{name} has {size / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB are taken.",
-                    "Send a smaller file.",
-                )
-            data = source if isinstance(source, bytes) else source.read_bytes()
+            size, data = _start_of(source, limit + 1)
         except OSError as error:
-            raise AttachmentError(f"{name} could not be opened: {error.strerror}.") from error
+            raise AttachmentError(
+                f"{name} could not be opened: {error.strerror}.", "Please attach it again."
+            ) from error
+        if len(data) > limit:
+            raise AttachmentError(
+                f"{name} has {_megabytes(size)}; at most {_megabytes(limit)} are taken.",
+                "Send a smaller file.",
+            )
         if not data:
             raise AttachmentError(f"{name} is empty (0 bytes).", "Please attach it again.")
         return data
@@ -95,7 +113,7 @@ class AttachmentStore:
         limit = self._settings.max_video_s if found.kind is Kind.VIDEO else self._settings.max_audio_s
         if found.duration_s > limit:
             raise AttachmentError(
-                f"{name} lasts {_clock(found.duration_s)}; at most {_clock(limit)} are listened to.",
+                f"{name} lasts {_spoken(found.duration_s)}; at most {_spoken(limit)} are taken.",
                 "Send a shorter recording, or type your question.",
             )
         return self._store(
@@ -135,25 +153,39 @@ class AttachmentStore:
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(temporary, target)
-            except OSError:
+            finally:
                 Path(temporary).unlink(missing_ok=True)
-                raise
 
 
 def display_name(name: str) -> str:
     """A file name that is safe to show: no folders, no control or direction characters, not too long."""
     base = PurePath(name.replace("\\", "/")).name
-    kept = "".join(c for c in base if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Cn", "Co"}).strip()
+    kept = "".join(c for c in base if unicodedata.category(c) not in _UNSHOWN).strip()
     if len(kept) > NAME_CHARS:
         stem, dot, suffix = kept.rpartition(".")
         kept = f"{stem[: NAME_CHARS - 12]}…{dot}{suffix[:10]}" if dot else kept[:NAME_CHARS]
-    return kept or "file"
+    return kept if kept.strip(".") else "file"
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
+def _start_of(source: Path | bytes, length: int) -> tuple[int, bytes]:
+    """Size in bytes and the first `length` bytes: a device or a growing file has no end."""
+    if isinstance(source, bytes):
+        return len(source), source[:length]
+    with source.open("rb") as file:
+        data = file.read(length)
+    return max(source.stat().st_size, len(data)), data
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def _spoken(seconds: float) -> str:
+    """A length of time in words, exact to the second: `3 h`, `1 min 30 s`."""
+    minutes, rest = divmod(max(1, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d} minutes"
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 @contextmanager

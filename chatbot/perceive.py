@@ -3,15 +3,17 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 
 from chatbot.attachments import AttachmentStore
-from chatbot.errors import FrontdeskError
+from chatbot.errors import AttachmentError, FrontdeskError
 from chatbot.media import key_frames
-from chatbot.messages import Attachment, Kind, Message, Observation, ScreenReading, Transcript
-from chatbot.screenshot import ScreenReader
+from chatbot.messages import Attachment, Kind, Message, Observation, ScreenReading, Stage, Transcript
+from chatbot.screenshot import ScreenReader, corrected
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.text import clean_text
@@ -19,16 +21,44 @@ from chatbot.text import clean_text
 log = logging.getLogger(__name__)
 _REMEMBERED = 128
 _TEXT_FILE_CHARS = 4_000
+_FAILED = {
+    (Kind.IMAGE, Stage.READING): "I could not read the image",
+    (Kind.AUDIO, Stage.LISTENING): "I could not listen to the recording",
+    (Kind.VIDEO, Stage.READING): "I could not watch the video",
+    (Kind.VIDEO, Stage.LISTENING): "I could not listen to the video",
+    (Kind.TEXT, Stage.READING): "I could not read the file",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Percept:
-    """What one attachment gave."""
+    """What one attachment gave. Holds no file name: the same content may come from several people."""
 
-    transcripts: tuple[Transcript, ...] = ()
+    transcript: Transcript | None = None
     screens: tuple[ScreenReading, ...] = ()
-    documents: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    document: str | None = None
+    is_shortened: bool = False
+
+    def __or__(self, other: "_Percept") -> "_Percept":
+        return _Percept(
+            self.transcript or other.transcript,
+            self.screens + other.screens,
+            other.document if self.document is None else self.document,
+            self.is_shortened or other.is_shortened,
+        )
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there was something to listen to and nothing in it, not even pictures with words."""
+        heard = self.transcript is not None and bool(self.transcript.text.strip())
+        return self.transcript is not None and not heard and not any(s.text.strip() for s in self.screens)
+
+
+_Step = tuple[Stage, Callable[[], _Percept]]
+
+
+def _ignore(_stage: Stage) -> None:
+    """Tells nobody."""
 
 
 class Perceiver:
@@ -44,18 +74,32 @@ class Perceiver:
         self._remembered: OrderedDict[str, _Percept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def perceive(self, message: Message, vocabulary: Sequence[str] = ()) -> Observation:
-        """Everything in a message; what fails becomes a line in `Observation.problems`."""
-        percepts = [
-            _corrected(self._percept(a, vocabulary), message.corrections.get(a.sha256))
-            for a in message.attachments
-        ]
+    def perceive(
+        self,
+        message: Message,
+        vocabulary: Sequence[str] = (),
+        on_stage: Callable[[Stage], None] = _ignore,
+    ) -> Observation:
+        """Everything in a message; what fails becomes a line in `Observation.problems`.
+
+        Args:
+            vocabulary: Names that speech recognition should expect.
+            on_stage: Told before each attachment that is not remembered whether it is read or listened to.
+        """
+        percepts: list[_Percept] = []
+        problems = list(message.problems)
+        for attachment in message.attachments:
+            percept, failures = self._percept(attachment, vocabulary, on_stage)
+            corrected_percept = _corrected(percept, attachment, message.corrections)
+            percepts.append(corrected_percept)
+            if corrected_percept == percept:
+                problems += failures or _remarks(percept, attachment.name)
         return Observation(
             text=message.text,
-            transcripts=tuple(t for p in percepts for t in p.transcripts if t.text.strip()),
+            transcripts=tuple(p.transcript for p in percepts if p.transcript and p.transcript.text.strip()),
             screens=tuple(s for p in percepts for s in p.screens),
-            documents=tuple(d for p in percepts for d in p.documents),
-            problems=(*message.problems, *(problem for p in percepts for problem in p.problems)),
+            documents=tuple(p.document for p in percepts if p.document is not None),
+            problems=tuple(problems),
         )
 
     def forget(self) -> None:
@@ -67,84 +111,130 @@ class Perceiver:
         """The stored image that visual tokens are made of."""
         return self._store.path(sha256)
 
-    def _percept(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
+    def _percept(
+        self, attachment: Attachment, vocabulary: Sequence[str], on_stage: Callable[[Stage], None]
+    ) -> tuple[_Percept, list[str]]:
         with self._lock:
             if known := self._remembered.get(attachment.sha256):
                 self._remembered.move_to_end(attachment.sha256)
-                return known
-        percept = self._attempt(attachment, vocabulary)
+                return known, []
+        percept, failures = _Percept(), []
+        for stage, step in self._steps(attachment, vocabulary):
+            on_stage(stage)
+            found = _attempt(attachment, stage, step)
+            if isinstance(found, str):
+                failures.append(found)
+            else:
+                percept |= found
+        if not failures:  # the disk or memory may be free again next time
+            self._remember(attachment.sha256, percept)
+        return percept, failures
+
+    def _remember(self, sha256: str, percept: _Percept) -> None:
         with self._lock:
-            self._remembered[attachment.sha256] = percept
+            self._remembered[sha256] = percept
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
-        return percept
 
-    def _attempt(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
-        readers: dict[Kind, Callable[[], _Percept]] = {
-            Kind.IMAGE: lambda: self._image(attachment),
-            Kind.AUDIO: lambda: self._audio(attachment, vocabulary),
-            Kind.VIDEO: lambda: self._video(attachment, vocabulary),
-            Kind.TEXT: lambda: self._text(attachment),
-        }
-        try:
-            return readers[attachment.kind]()
-        except FrontdeskError as error:
-            return _Percept(problems=(str(error),))
-        except Exception:
-            log.exception("attachment %s could not be perceived", attachment.sha256)
-            return _Percept(problems=(f"I could not read {attachment.name}. Please try another file.",))
+    def _steps(self, attachment: Attachment, vocabulary: Sequence[str]) -> tuple[_Step, ...]:
+        listen: _Step = (Stage.LISTENING, partial(self._listen, attachment, vocabulary))
+        match attachment.kind:
+            case Kind.IMAGE:
+                return ((Stage.READING, partial(self._look, attachment)),)
+            case Kind.TEXT:
+                return ((Stage.READING, partial(self._read_text, attachment)),)
+            case Kind.AUDIO:
+                return (listen,)
+            case Kind.VIDEO:
+                return ((Stage.READING, partial(self._watch, attachment)), listen)
 
-    def _image(self, attachment: Attachment) -> _Percept:
-        path = self._store.path(attachment)
+    def _stored(self, attachment: Attachment) -> Path:
+        if attachment not in self._store:
+            raise AttachmentError(f"{attachment.name} is no longer stored.", "Please attach it again.")
+        return self._store.path(attachment)
+
+    def _look(self, attachment: Attachment) -> _Percept:
+        path = self._stored(attachment)
         return _Percept(screens=(self._screens.read(path, attachment.name, attachment.sha256),))
 
-    def _audio(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
-        path = self._store.path(attachment)
-        transcript = self._speech.transcribe(path, attachment.name, attachment.sha256, vocabulary)
-        if transcript.segments:
-            return _Percept(transcripts=(transcript,))
+    def _listen(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
+        path = self._stored(attachment)
+        return _Percept(self._speech.transcribe(path, attachment.name, attachment.sha256, vocabulary))
+
+    def _watch(self, attachment: Attachment) -> _Percept:
+        path, name = self._stored(attachment), attachment.name
+        screens = []
+        for time_s, png in key_frames(path, name, self._settings.video_key_frames):
+            sha256 = self._store.add(png, name).sha256
+            frame = self._store.path(sha256)
+            reading = self._screens.read(frame, name, attachment.sha256, visual_sha256=sha256)
+            screens.append(replace(reading, time_s=time_s))
+        return _Percept(screens=_distinct(screens))
+
+    def _read_text(self, attachment: Attachment) -> _Percept:
+        with self._stored(attachment).open(encoding="utf-8-sig") as file:
+            text = file.read(_TEXT_FILE_CHARS + 1)
         return _Percept(
-            transcripts=(transcript,),
-            problems=(
-                f"No speech detected in {attachment.name}. Please record it again, or type your question.",
-            ),
+            document=clean_text(text[:_TEXT_FILE_CHARS]), is_shortened=len(text) > _TEXT_FILE_CHARS
         )
 
-    def _video(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
-        path = self._store.path(attachment)
-        frames = key_frames(path, attachment.name, self._settings.video_key_frames)
-        screens = []
-        for time_s, png in frames:
-            frame = self._store.add(png, attachment.name)
-            stored = self._store.path(frame)
-            reading = self._screens.read(
-                stored, attachment.name, attachment.sha256, visual_sha256=frame.sha256
-            )
-            screens.append(replace(reading, time_s=time_s))
-        transcript = self._speech.transcribe(path, attachment.name, attachment.sha256, vocabulary)
-        return _Percept((transcript,) if transcript.segments else (), _distinct(screens))
 
-    def _text(self, attachment: Attachment) -> _Percept:
-        text = clean_text(self._store.path(attachment).read_text(encoding="utf-8-sig"))
-        if len(text) <= _TEXT_FILE_CHARS:
-            return _Percept(documents=(text,))
-        problem = f"Only the first {_TEXT_FILE_CHARS:,} characters of {attachment.name} were read."
-        return _Percept(documents=(text[:_TEXT_FILE_CHARS],), problems=(problem,))
+def _attempt(attachment: Attachment, stage: Stage, step: Callable[[], _Percept]) -> _Percept | str:
+    """What a step perceives, or why it cannot, as a line for the customer."""
+    try:
+        return step()
+    except FrontdeskError as error:
+        reason = str(error)
+        if reason.startswith(f"{attachment.name} "):
+            reason = f"it {reason.removeprefix(attachment.name).lstrip()}"
+    except Exception:
+        log.exception("attachment %s could not be perceived", attachment.sha256)
+        reason = "something went wrong on our side. Please try another file."
+    return f"{_FAILED[attachment.kind, stage]} {attachment.name}: {reason}"
+
+
+def _remarks(percept: _Percept, name: str) -> list[str]:
+    remarks = []
+    if percept.is_silent:
+        remarks.append(f"No speech detected in {name}. Please record it again, or type your question.")
+    if percept.is_shortened:
+        remarks.append(f"Only the first {_TEXT_FILE_CHARS:,} characters of {name} were read.")
+    return remarks
 
 
 def _distinct(screens: Sequence[ScreenReading]) -> tuple[ScreenReading, ...]:
-    """Key frames that show the same words are one screen."""
-    return tuple({screen.text: screen for screen in reversed(screens)}.values())[::-1]
+    """Key frames that show the same words are one screen: the first of them."""
+    first: dict[str, ScreenReading] = {}
+    for screen in screens:
+        first.setdefault(screen.text, screen)
+    return tuple(first.values())
 
 
-def _corrected(percept: _Percept, text: str | None) -> _Percept:
-    """The customer's words in place of what was read; the first screen of a video takes them."""
-    if text is None:
+def _corrected(percept: _Percept, attachment: Attachment, corrections: Mapping[str, str]) -> _Percept:
+    """The customer's words in place of what was heard or read, also where nothing could be."""
+    if attachment.sha256 not in corrections:
         return percept
-    text = clean_text(text)
-    if percept.transcripts:
-        heard = replace(percept.transcripts[0], corrected_text=text)
-        return replace(percept, transcripts=(heard, *percept.transcripts[1:]), problems=())
-    if percept.screens:
-        return replace(percept, screens=(replace(percept.screens[0], corrected_text=text),))
-    return percept
+    text = clean_text(corrections[attachment.sha256])
+    heard, screens = percept.transcript, percept.screens
+    known = [heard.text] if heard and heard.segments else []
+    known = [clean_text(t) for t in (*known, *(s.text for s in screens))]
+    if attachment.kind is Kind.TEXT or text in known:
+        return percept
+    if not known:
+        return _invented(percept, attachment, text)
+    nearest = max(range(len(known)), key=lambda i: SequenceMatcher(None, known[i], text).ratio())
+    place = nearest - (len(known) - len(screens))
+    if heard and place < 0:
+        return replace(percept, transcript=replace(heard, corrected_text=text))
+    mended = (corrected(s, text) if i == place else s for i, s in enumerate(screens))
+    return replace(percept, screens=tuple(mended))
+
+
+def _invented(percept: _Percept, attachment: Attachment, text: str) -> _Percept:
+    """Nothing was heard or read, so that the correction is all there is."""
+    sha256 = attachment.sha256
+    if attachment.kind is Kind.IMAGE:
+        empty = ScreenReading(sha256, (), attachment.width_px, attachment.height_px, visual_sha256=sha256)
+        return replace(percept, screens=(corrected(empty, text),))
+    heard = percept.transcript or Transcript(sha256, (), "", 0.0, attachment.duration_s)
+    return replace(percept, transcript=replace(heard, corrected_text=text))

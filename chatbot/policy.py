@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from chatbot.messages import Decision, Observation
 from knowledge_base.documents import FaqMatch, RetrievalResult
 
-_CODE = re.compile(r"\b[A-Z]{1,5}[- ]?\d{2,6}\b|\b0x[0-9A-F]{4,8}\b", re.IGNORECASE)
-
+_CODE = re.compile(  # no \b: in Chinese no space stands around a code
+    r"(?<![A-Z0-9])(?:[A-Z]{1,5}[- ]?\d{2,6}|0x[0-9A-F]{4,8})(?![A-Z0-9])", re.IGNORECASE
+)
 _CJK_PAIR = re.compile(r"[\u3400-\u9fff]{2}")
 _COMMON_PAIRS = frozenset(  # in every question
     "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
@@ -71,9 +72,12 @@ def _cjk_pairs(text: str) -> set[str]:
 
 def _known_code(observation: Observation, result: RetrievalResult) -> str:
     asked = (*observation.error_codes, *_CODE.findall(observation.said))
-    texts = [_squeezed(c.chunk.embedding_text) for c in result.chunks]
-    return next((code for code in asked if any(_squeezed(code) in text for text in texts)), "")
+    texts = [c.chunk.embedding_text for c in result.chunks]
+    return next((code for code in asked if any(_names(text, code) for text in texts)), "")
 
 
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\s-]", "", text).upper()
+def _names(text: str, code: str) -> bool:
+    """Whether the text holds the code, with or without hyphen; "in 30" is one only where it says IN 30."""
+    spelled = r"[\s-]?".join(re.escape(c) for c in re.sub(r"[\s-]", "", code).upper())
+    flags = re.NOFLAG if " " in code else re.IGNORECASE
+    return re.search(rf"(?<![A-Za-z0-9-]){spelled}(?![A-Za-z0-9])", text, flags) is not None

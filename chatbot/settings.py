@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as SourceError
 
 from chatbot.errors import SettingsError
 from knowledge_base.settings import KnowledgeBaseSettings
@@ -122,6 +123,13 @@ class Settings(BaseSettings):
     knowledge_base: KnowledgeBaseSettings = KnowledgeBaseSettings()
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""
 
+    @field_validator("max_new_tokens")
+    @classmethod
+    def _leaves_room(cls, max_new_tokens: int, info: ValidationInfo) -> int:
+        if max_new_tokens >= info.data.get("context_tokens", max_new_tokens + 1):
+            raise ValueError("must be below context_tokens, or no question fits beside the answer")
+        return max_new_tokens
+
     @property
     def models_path(self) -> Path:
         """Where model files are kept."""
@@ -161,8 +169,10 @@ def load_settings(**overrides: Any) -> Settings:
         settings: Settings = configured(**overrides)
     except ValidationError as error:
         problems += [_explain(e["loc"], e["msg"], e["type"]) for e in error.errors()]
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{config_file} is not valid TOML: {error}")
+    except SourceError as error:
+        problems.append(f"{error}; set its parts one by one, as `FRONTDESK_KNOWLEDGE_BASE__TOP_K`")
     if problems:
         raise SettingsError("Settings are not usable:\n- " + "\n- ".join(problems))
     return settings

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, selectinload, sessionmaker
 from chatbot.errors import ConversationNotFoundError, InputError, StorageError
 from chatbot.messages import Attachment, Citation, Decision, Message, Observation
 from chatbot.schema import ConversationRow, FeedbackRow, MessageRow
+from chatbot.text import clean_text
 
 TITLE_CHARS = 60
 _ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
@@ -144,7 +145,7 @@ class ConversationStore:
         Raises:
             InputError: The title is blank.
         """
-        if not title.strip():
+        if not _short(title):
             raise InputError("A conversation needs a title.", "Type at least one character.")
         with self._writing() as session:
             _owned(session, conversation_id, visitor_id).title = _short(title)
@@ -193,7 +194,10 @@ class ConversationStore:
             _owned(session, message.conversation_id, visitor_id)
             session.add(
                 FeedbackRow(
-                    message_id=message_id, rating=rating, comment=comment[:4000], created_at=datetime.now(UTC)
+                    message_id=message_id,
+                    rating=rating,
+                    comment=clean_text(comment)[:4000],
+                    created_at=datetime.now(UTC),
                 )
             )
 
@@ -307,5 +311,5 @@ def _new_id() -> str:
 
 
 def _short(title: str) -> str:
-    line = " ".join(title.split())
+    line = " ".join(clean_text(title).split())
     return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"

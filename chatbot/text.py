@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 _KEPT_CONTROLS = frozenset("\n\t")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[a-z0-9]+(?:['’.-][a-z0-9]+)*|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]", re.IGNORECASE)
-_END = re.compile(
-    r"(?:[.!?](?:[\"')*]|\*\*)?(?:\s*\[\d{1,2}\])*(?=\s+[^\s\[])|[。！？](?:\s*\[\d{1,2}\])*(?=[^\[])|\n)"
+_END = re.compile(  # looks ahead on its own line only, so that the pieces' cuts make no difference
+    r"[.!?](?:[\"')*]|\*\*)?(?:[^\S\n]*\[\d{1,2}\])*(?=[^\S\n]+[^\s\[])"
+    r"|[。！？](?:[^\S\n]*\[\d{1,2}\])*(?=[^\S\n]*[^\s\[])|\n"
 )
 _NOT_AN_END = re.compile(r"(?:^|\s)(?:\d{1,3}|e\.g|i\.e|etc|approx|incl|no|vs)\.$", re.IGNORECASE)
 STOP_WORDS = frozenset(

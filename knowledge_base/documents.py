@@ -93,7 +93,8 @@ class RetrievedChunk:
 
     Attributes:
         score: Reciprocal-rank-fusion score.
-        scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded.
+        scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded. `coverage` is
+            there only when the embedder cannot read the question's script, and `dense` then equals it.
     """
 
     chunk: Chunk

@@ -132,37 +132,38 @@ class Retriever:
 
         Returns:
             Passages by fused score, each with the raw `dense` cosine and `bm25` score of the question, and the
-            nearest FAQ entries. Nothing when the knowledge base or the question is empty.
+            nearest FAQ entries. Nothing when the knowledge base or the question is empty. Where the embedder lacks
+            the question's script, `dense` is the share of the question's characters found (also there as
+            `coverage`), and FAQ similarity the cosine of characters: both run lower than embeddings' do.
         """
         snapshot = self._snapshot()
         question, screen = query.strip()[:_MAX_QUERY_CHARS], extra.strip()
         main, side = (question, screen[:_MAX_SCREEN_CHARS]) if question else (screen[:_MAX_QUERY_CHARS], "")
         if not main or not (snapshot.chunks or snapshot.phrasings):
             return RetrievalResult(query)
-        seen = self._look(snapshot, main)
+        seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
-        rankings = {
-            "dense": self._ranked(np.maximum(seen.ranking, _by_phrasing(snapshot, seen.phrasings))),
-            "bm25": self._ranked(seen.bm25),
-            "codes": self._ranked(snapshot.lexical.code_scores(sorted(asked))),
-        }
-        if side:
-            beside = self._look(snapshot, side)
-            rankings |= {
-                "screen_dense": self._ranked(beside.ranking),
-                "screen_bm25": self._ranked(beside.bm25),
-            }
-        fused = fuse_rankings(rankings, self._settings.rrf_k)
+        fused = fuse_rankings(self._rankings(snapshot, seen, beside, asked), self._settings.rrf_k)
         language = guess_language(main)
         best = _readable_first(fused, snapshot.chunks, language)[: top_k or self._settings.top_k]
         chunks = tuple(seen.chunk(snapshot, i, score) for i, score in best)
         return RetrievalResult(query, chunks, _faq_matches(snapshot, seen.phrasings, asked, language))
 
+    def _rankings(
+        self, snapshot: Snapshot, seen: "_Sight", beside: "_Sight | None", asked: AbstractSet[str]
+    ) -> dict[str, list[str]]:
+        nearest = np.maximum(seen.ranking, _by_phrasing(snapshot, seen.phrasings))
+        scores = {"dense": nearest, "bm25": seen.bm25}
+        scores["codes"] = snapshot.lexical.code_scores(sorted(asked))
+        if beside:
+            scores |= {"screen_dense": beside.ranking, "screen_bm25": beside.bm25}
+        return {name: self._ranked(values) for name, values in scores.items()}
+
     def _look(self, snapshot: Snapshot, text: str) -> "_Sight":
         bm25 = snapshot.lexical.scores(text)
         if self._embedder.unknown_share(text) > _MAX_UNKNOWN_SHARE:
             coverage = snapshot.characters.coverage(text)
-            return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text))
+            return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text), is_read=False)
         pieces = windows(text, self._embedder.count_tokens, _WINDOW_TOKENS)
         vectors = self._embedder.encode(pieces, "query")
         dense = snapshot.chunk_vectors @ vectors.T
@@ -181,17 +182,20 @@ class _Sight:
     Attributes:
         ranking: Mean similarity of the pieces of a long text: what fits all of it comes first.
         dense: Similarity of the best piece.
+        is_read: False when the embedder does not know the script and characters were compared instead.
     """
 
     ranking: Scores
     dense: Scores
     bm25: Scores
     phrasings: Scores
+    is_read: bool = True
 
     def chunk(self, snapshot: Snapshot, i: int, score: float) -> RetrievedChunk:
-        return RetrievedChunk(
-            snapshot.chunks[i], score, {"dense": float(self.dense[i]), "bm25": float(self.bm25[i])}
-        )
+        scores = {"dense": float(self.dense[i]), "bm25": float(self.bm25[i])}
+        if not self.is_read:
+            scores["coverage"] = scores["dense"]
+        return RetrievedChunk(snapshot.chunks[i], score, scores)
 
 
 def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:

@@ -1,5 +1,6 @@
 """Settings: read from three places, checked whole, explained."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,6 @@ from chatbot.settings import load_settings
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import os
-
     for name in [name for name in os.environ if name.startswith("FRONTDESK_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)

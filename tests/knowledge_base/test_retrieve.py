@@ -123,6 +123,7 @@ def test_a_script_the_embedder_cannot_read_is_matched_by_its_characters(knowledg
     assert result.faq[0].entry.id == "zh-ship"
     assert result.faq[0].similarity < 0.9
     assert result.chunks[0].chunk.document_id == "faq:zh-ship"
+    assert 0 < result.chunks[0].scores["coverage"] == result.chunks[0].scores["dense"] <= 1
     assert knowledge_base.retrieve("退款多久能到？").faq[0].similarity == pytest.approx(1.0, abs=1e-3)
 
 

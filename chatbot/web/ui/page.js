@@ -22,4 +22,7 @@
     if (!planned) planned = requestAnimationFrame(() => { planned = 0; improve(); });
   }).observe(document.body, { childList: true, subtree: true });
   improve();
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.matches(".fd-card")) event.target.scrollIntoView({ block: "nearest" });
+  }, true);
 }

@@ -15,6 +15,7 @@ from chatbot.web.ui.render import conversation_choices, status_html
 from chatbot.web.ui.texts import TEXTS, language_of_browser
 
 READING_FIELDS = 8
+OPEN_READING_CHARS = 240
 CSS = Path(__file__).with_name("style.css")
 JS = Path(__file__).with_name("page.js")
 ACCEPTED = ["image", "audio", "video", ".txt", ".md", ".csv", ".log", ".json"]
@@ -120,12 +121,13 @@ class _Page:
             with gr.Accordion(I18N("read"), open=True, visible=False, elem_id="fd-read") as self.read:
                 self.fields = [
                     gr.Textbox(
-                        visible=False, lines=1, max_lines=4, interactive=True, elem_classes="fd-reading"
+                        visible=False, lines=1, max_lines=3, interactive=True, elem_classes="fd-reading"
                     )
                     for _ in range(READING_FIELDS)
                 ]
-                gr.Markdown(I18N("read_hint"))
-                self.again = gr.Button(I18N("ask_again"), size="sm", elem_id="fd-again")
+                with gr.Row():
+                    gr.Markdown(I18N("read_hint"))
+                    self.again = gr.Button(I18N("ask_again"), size="sm", min_width=220, elem_id="fd-again")
             self.box = gr.MultimodalTextbox(
                 label=I18N("ask"),
                 show_label=False,
@@ -228,7 +230,8 @@ class _Page:
             field: gr.Textbox(value=text, label=label, visible=bool(sha))
             for field, (sha, label, text) in zip(self.fields, [*kept, *hidden], strict=True)
         }
-        updates[self.read] = gr.Accordion(visible=bool(kept))
+        length = sum(len(text) for _, _, text in kept)  # long ones would push the answer away
+        updates[self.read] = gr.Accordion(visible=bool(kept), open=length <= OPEN_READING_CHARS)
         updates[self.hashes] = [sha for sha, _, _ in kept]
         return updates
 

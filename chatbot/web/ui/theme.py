@@ -2,8 +2,8 @@
 
 import gradio as gr
 
-_SANS = (gr.themes.LocalFont("IBM Plex Sans", weights=(400, 600)), "system-ui", "sans-serif")
-_MONO = (gr.themes.LocalFont("IBM Plex Mono", weights=(400, 600)), "ui-monospace", "monospace")
+_SANS = (gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif")
+_MONO = (gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace")
 
 
 def make_theme() -> gr.themes.Base:

@@ -1,0 +1,77 @@
+"""How a turn is answered, as a table of cases."""
+
+import pytest
+
+from chatbot.messages import Decision, Observation, OcrLine, ScreenReading
+from chatbot.policy import PolicyDecision, decide
+from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
+
+TEMPLATE_FROM, EVIDENCE_FROM = 0.92, 0.42
+
+
+def asked(said: str = "", *, codes: tuple[str, ...] = (), document: str = "") -> Observation:
+    screens = (ScreenReading("s", (OcrLine("Oops", 0.9, (0, 0, 1, 1)),), 10, 10, codes),) if codes else ()
+    return Observation(said, screens=screens, documents=(document,) if document else ())
+
+
+def found(
+    dense: float | None = None, text: str = "Some passage.", *, faq: float | None = None
+) -> RetrievalResult:
+    scores = {} if dense is None else {"dense": dense}
+    chunks = (RetrievedChunk(Chunk("a#0", "a", "Title", text, 0, len(text)), 0.03, {"bm25": 9.0, **scores}),)
+    entry = FaqEntry("faq-1", "How long?", "45 days.")
+    return RetrievalResult("q", chunks, (FaqMatch(entry, "How long?", faq),) if faq is not None else ())
+
+
+def decided(observation: Observation, result: RetrievalResult) -> PolicyDecision:
+    return decide(
+        observation, result, template_min_similarity=TEMPLATE_FROM, evidence_min_similarity=EVIDENCE_FROM
+    )
+
+
+@pytest.mark.parametrize(
+    ("observation", "result", "decision"),
+    [
+        # nothing to answer, or nothing to answer from
+        (asked(), found(0.99, faq=0.99), Decision.DECLINE),
+        (asked("  \n"), found(0.99), Decision.DECLINE),
+        (asked("Hello?"), RetrievalResult("q"), Decision.DECLINE),
+        (asked("Hello?"), found(0.41), Decision.DECLINE),
+        (asked("Hello?"), found(None), Decision.DECLINE),
+        # a reviewed answer, for words only
+        (asked("How long?"), found(0.1, faq=0.92), Decision.TEMPLATE),
+        (asked("How long?"), found(0.5, faq=0.91), Decision.GENERATE),
+        (asked("How long?"), found(0.1, faq=0.91), Decision.DECLINE),
+        (asked(document="How long?"), found(0.5, faq=0.99), Decision.GENERATE),
+        # enough evidence
+        (asked("Hello?"), found(0.42), Decision.GENERATE),
+        (asked(document="a log file"), found(0.42), Decision.GENERATE),
+        # a code that a passage explains is evidence enough
+        (asked("What is WR-204?"), found(0.1, "WR-204: restart the Dot."), Decision.GENERATE),
+        (asked("what is wr204"), found(0.1, "WR-204: restart the Dot."), Decision.GENERATE),
+        (asked("What is WR 204?"), found(0.1, "WR-204: restart the Dot."), Decision.GENERATE),
+        (asked("0x80070005 again"), found(0.1, "See 0X80070005."), Decision.GENERATE),
+        (asked(codes=("WR-204",)), found(0.1, "Code wr 204 means too far."), Decision.GENERATE),
+        (asked("What is WR-999?"), found(0.1, "WR-204: restart the Dot."), Decision.DECLINE),
+        (asked("显示错误WR-204怎么办"), found(0.1, "WR-204: restart the Dot."), Decision.GENERATE),
+        # Chinese is judged by its characters
+        (asked("三十天内可以退货吗"), found(0.1, "您可以在三十天内退货。"), Decision.GENERATE),
+        (asked("今天北京天气怎么样"), found(0.1, "您可以在三十天内退货。"), Decision.DECLINE),
+        # what only looks like a code is none
+        (asked("What is WR-20?"), found(0.1, "WR-204: restart the Dot."), Decision.DECLINE),
+        (asked("What is R-204?"), found(0.1, "WR-204: restart the Dot."), Decision.DECLINE),
+        (asked("Will it rain in 30 days?"), found(0.1, "Send it back within 30 days."), Decision.DECLINE),
+        (asked("Who won the 14 cups?"), found(0.1, "Both the 14 day limits apply."), Decision.DECLINE),
+    ],
+)
+def test_decisions(observation: Observation, result: RetrievalResult, decision: Decision) -> None:
+    made = decided(observation, result)
+    assert made.decision is decision
+    assert made.reasons
+    assert (made.template is not None) == (decision is Decision.TEMPLATE)
+
+
+def test_reasons_carry_the_numbers() -> None:
+    assert decided(asked("Hi"), found(0.3)).reasons == ("best passage at similarity 0.30, below 0.42",)
+    assert decided(asked("Hi"), found(faq=0.95)).reasons == ("FAQ faq-1 at similarity 0.95",)
+    assert decided(asked("WR-204"), found(0.1, "WR-204")).reasons == ("a passage explains WR-204",)
