@@ -25,6 +25,7 @@ from knowledge_base.embed_backends import Vectors
 from knowledge_base.items import Item
 from knowledge_base.lexical import LexicalIndex, Scores, codes
 from knowledge_base.lexical_similarity import CharacterIndex
+from knowledge_base.products import Products
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.text import guess_language, is_east_asian
 
@@ -75,6 +76,9 @@ class Snapshot:
     lexical: LexicalIndex
     characters: CharacterIndex
     phrasing_characters: CharacterIndex
+    products: Products
+    chunk_products: tuple[frozenset[str], ...]
+    faq_products: Mapping[str, frozenset[str]]
 
     @classmethod
     def of(cls, items: Iterable[Item], dimension: int) -> "Snapshot":
@@ -85,6 +89,7 @@ class Snapshot:
         chunks = tuple(chunk for item in items for chunk in item.chunks)
         phrasings = tuple((item.record.id, phrasing) for item in items for phrasing in item.phrasings)
         none = np.zeros((0, dimension), np.float32)
+        products = Products(documents.values())
         return cls(
             documents=documents,
             faq={entry.id: _linked(entry, documents) for entry in entries},
@@ -99,6 +104,9 @@ class Snapshot:
             lexical=LexicalIndex(chunk.embedding_text for chunk in chunks),
             characters=CharacterIndex(chunk.embedding_text for chunk in chunks),
             phrasing_characters=CharacterIndex(phrasing for _, phrasing in phrasings),
+            products=products,
+            chunk_products=tuple(products.named_in(chunk.embedding_text) for chunk in chunks),
+            faq_products={e.id: products.named_in("\n".join((*e.all_phrasings, e.answer))) for e in entries},
         )
 
 
@@ -145,15 +153,19 @@ class Retriever:
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
         fused = fuse_rankings(self._rankings(snapshot, seen, beside, asked), self._settings.rrf_k)
         language = guess_language(main)
-        best = _readable_first(fused, snapshot.chunks, language)[: top_k or self._settings.top_k]
+        meant = snapshot.products.named_in(main)
+        best = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]
         chunks = tuple(seen.chunk(snapshot, i, score) for i, score in best)
-        return RetrievalResult(query, chunks, _faq_matches(snapshot, seen.phrasings, asked, language))
+        return RetrievalResult(query, chunks, _faq_matches(snapshot, seen.phrasings, asked, meant, language))
 
     def _rankings(
         self, snapshot: Snapshot, seen: "_Sight", beside: "_Sight | None", asked: AbstractSet[str]
     ) -> dict[str, list[str]]:
         nearest = np.maximum(seen.ranking, _by_phrasing(snapshot, seen.phrasings))
-        scores = {"dense": nearest, "bm25": seen.bm25}
+        scores = {
+            "bm25": seen.bm25,
+            "dense": nearest,
+        }  # of two equal ones, the one with the words comes first
         scores["codes"] = snapshot.lexical.code_scores(sorted(asked))
         if beside:
             scores |= {"screen_dense": beside.ranking, "screen_bm25": beside.bm25}
@@ -208,27 +220,37 @@ def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:
     return nearest
 
 
-def _readable_first(
-    fused: Sequence[tuple[str, float]], chunks: Sequence[Chunk], language: str
+def _fitting_first(
+    fused: Sequence[tuple[str, float]], snapshot: Snapshot, language: str, meant: AbstractSet[str]
 ) -> list[tuple[int, float]]:
-    """Halves the score of passages in a script that the writer of the question may not read."""
+    """Halves the score of passages in a script the asker may not read, and of those about another product."""
     asian = is_east_asian(language)
-    scored = [
-        (int(i), score if is_east_asian(chunks[int(i)].language) == asian else score / 2)
-        for i, score in fused
-    ]
-    return sorted(scored, key=lambda pair: -pair[1])
+
+    def fitting(i: int, score: float) -> float:
+        foreign = is_east_asian(snapshot.chunks[i].language) != asian
+        return score / 2 if foreign or _is_of_another(snapshot.chunk_products[i], meant) else score
+
+    return sorted(((int(i), fitting(int(i), score)) for i, score in fused), key=lambda pair: -pair[1])
+
+
+def _is_of_another(named: AbstractSet[str], meant: AbstractSet[str]) -> bool:
+    """Whether a text names products, but none of those that were asked about."""
+    return bool(meant and named and named.isdisjoint(meant))
 
 
 def _faq_matches(
-    snapshot: Snapshot, similarities: Scores, asked: AbstractSet[str], language: str
+    snapshot: Snapshot,
+    similarities: Scores,
+    asked: AbstractSet[str],
+    meant: AbstractSet[str],
+    language: str,
 ) -> tuple[FaqMatch, ...]:
     """The nearest entries: first those about a code that was asked for, then those in the question's script.
 
     An entry about other codes than the one asked for is left out, for to an embedder
     `What does WR-104 mean?` is nearly `What does WR-107 mean?`.
     """
-    matches: dict[str, tuple[tuple[bool, bool], FaqMatch]] = {}
+    matches: dict[str, tuple[tuple[bool, bool, bool], FaqMatch]] = {}
     asian = is_east_asian(language)
     for i in np.argsort(-similarities, kind="stable"):
         entry_id, phrasing = snapshot.phrasings[i]
@@ -236,6 +258,7 @@ def _faq_matches(
         if entry_id not in matches and not (asked and named and named.isdisjoint(asked)):
             match = FaqMatch(snapshot.faq[entry_id], phrasing, float(similarities[i]))
             foreign = is_east_asian(match.entry.language) != asian
-            matches[entry_id] = ((named.isdisjoint(asked), foreign), match)
+            other = _is_of_another(snapshot.faq_products.get(entry_id, frozenset()), meant)
+            matches[entry_id] = ((named.isdisjoint(asked), foreign, other), match)
     ordered = sorted(matches.values(), key=lambda pair: pair[0])
     return tuple(match for _, match in ordered[:_MAX_FAQ_MATCHES])
