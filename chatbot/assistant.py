@@ -145,7 +145,8 @@ class Assistant:
         warnings = []
         if len(text) > limit:
             text = text[:limit]
-            warnings.append(say("shortened", "en", limit=f"{limit:,}"))
+            language = language_of(Observation(text))
+            warnings.append(say("shortened", language, limit=f"{limit:,}"))
         if not text and not message.attachments and not message.problems:
             raise InputError(
                 "The message is empty.", "Type a question, add a screenshot or record a voice note."
@@ -214,6 +215,8 @@ class Assistant:
             fitted = self._fit(turn, observation, passages)
             yield from self._generate(turn, observation, fitted, since_s)
         except GenerationError as error:
+            if turn.text:
+                raise  # what was said stands; the customer is told that it broke off
             log.warning("generation failed", exc_info=error)
             yield self._warn(turn, say("engine_failed", turn.language))
         if not turn.text and passages:
@@ -255,7 +258,8 @@ class Assistant:
             yield delta
 
     def _fit(self, turn: _Turn, observation: Observation, passages: Sequence[Passage]) -> FittedPrompt:
-        kept = turn.conversation.messages[-2 * self._settings.max_history_turns :]
+        limit = 2 * self._settings.max_history_turns
+        kept = turn.conversation.messages[-limit:] if limit else ()
         history = _paired([ChatTurn(m.role, m.text) for m in kept])
         return fit_conversation(
             self._settings.company_name,
@@ -267,9 +271,10 @@ class Assistant:
         )
 
     def _quoted_answer(self, turn: _Turn, passage: Passage) -> Iterator[StreamEvent]:
-        quote = opening(passage)
+        shown = opening(passage)
+        quote = shown if shown in passage.text else best_quote(shown, passage)
         number, citation = turn.citations.cite(passage, quote)
-        yield self._say(turn, f"{say('quote', turn.language)}\n\n{quote} [{number}]")
+        yield self._say(turn, f"{say('quote', turn.language)}\n\n{shown} [{number}]")
         if citation:
             yield CitationAdded(citation)
 

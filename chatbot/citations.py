@@ -20,16 +20,25 @@ QUOTE_CHARS = 420
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
 _ANY_MARK = re.compile(r"\s*\[[\d,; ]{1,12}\]")
 _FACT = re.compile(
-    r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+|\b[A-Z]{1,5}-[\w-]*\d[\w-]*\b|\+?\d[\d.,:/]*\d|\d",
+    r"(?:https?://|www\.)[^\s<>()\[\]\"'*]+"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w-])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\b(?:/[^\s<>()\[\]\"'*]*)?"
+    r"|(?<![a-z0-9])[a-z]+(?:-[a-z]+)*-?\d[a-z0-9-]*"
+    r"|[$€£¥]?\s?\+?\d(?:[\d.,:/]*\d)?\s?%?"
+    r"|[两二三四五六七八九十百千万半]+(?=[天日周月年小时分秒元倍次个折])"
+    r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty"
+    r"|sixty|ninety|hundred|thousand)\b",
     re.IGNORECASE,
 )
+_SIGNS = "$€£¥%+"
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w-]+|\b[A-Z]{2,}\b")  # capitals inside a sentence name something
 _NOT_PROSE = re.compile(r"^#+\s.*\n+|^!\[[^\]]*\]\([^)]*\)\s*$", re.MULTILINE)
 _NEGATION = re.compile(r"\b(?:no|not|never|none|cannot|without)\b|n['’]t\b|[不没无]", re.IGNORECASE)
 _YES = re.compile(r"^\W*(?:yes\b|you can\b|是的|可以)", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
-_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
-_ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:?\s*", re.IGNORECASE)
+_LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+", re.MULTILINE)
+_ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:\s*", re.IGNORECASE)
+_MARKED_BONUS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +51,9 @@ class GroundedSentence:
 
 
 def facts(text: str) -> list[str]:
-    """Everything that must never be invented: numbers, amounts, codes, links, addresses."""
-    return [match.rstrip(".,:/)") for match in _FACT.findall(_LIST_NUMBER.sub("", text))]
+    """Everything that must never be invented, in lower case: numbers, amounts, codes, links, addresses."""
+    found = _FACT.findall(_LIST_NUMBER.sub("", text))
+    return [re.sub(r"\s", "", match).rstrip(".,:;!?/").lower() for match in found]
 
 
 def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | None:
@@ -61,10 +71,13 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
         or _only_repeats_a_title(plain, passages)
     ):
         return None  # a fragment, a question or a heading answers nothing
-    scored = [(_support(wanted, plain, p) + (0.05 if p.number in marks else 0.0), p) for p in passages]
-    support, best = max(scored, key=lambda pair: (pair[0], -pair[1].number), default=(0.0, None))
-    if best is None or support < MIN_SUPPORT:
+    scored = [(_support(wanted, plain, p), p) for p in passages]
+    carried = [(support, p) for support, p in scored if support >= MIN_SUPPORT]
+    if not carried:
         return None
+    support, best = max(
+        carried, key=lambda pair: (pair[0] + _MARKED_BONUS * (pair[1].number in marks), -pair[1].number)
+    )
     return GroundedSentence(plain, best, support)
 
 
@@ -80,7 +93,10 @@ def _support(wanted: set[str], sentence: str, passage: Passage) -> float:
     ends make a sentence that it never said.
     """
     evidence = f"{passage.title}\n{passage.text}"
-    if not all(_holds(evidence, fact) for fact in (*facts(sentence), *_NAME.findall(sentence))):
+    known = {form for fact in facts(evidence) for form in (fact, fact.strip(_SIGNS))}
+    if not known.issuperset(facts(sentence)):
+        return 0.0
+    if not all(_holds(evidence, name) for name in _NAME.findall(sentence)):
         return 0.0
     sentences = [s for s in split_sentences([passage.text]) if s.strip()]
     pairs = [f"{one} {other}" for one, other in pairwise(sentences)] or sentences
@@ -96,8 +112,8 @@ def _pair_support(wanted: set[str], sentence: str, pair: str, title: set[str]) -
     return len(wanted & (set(content_words(pair)) | title)) / len(wanted)
 
 
-def _holds(evidence: str, fact: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(fact)}(?!\w|[.,]\d)", evidence, re.IGNORECASE) is not None
+def _holds(evidence: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", evidence, re.IGNORECASE) is not None
 
 
 def best_quote(sentence: str, passage: Passage) -> str:

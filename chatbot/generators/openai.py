@@ -1,5 +1,6 @@
 """Any OpenAI-compatible endpoint: vLLM, SGLang, Ollama, llama.cpp's own server or a hosted one."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class OpenAIGenerator:
     ) -> None:
         self.name = model
         self.context_tokens = context_tokens
-        self._base_url = base_url
+        self._api_key = api_key
+        self._address = re.sub(r"//[^/@]*@", "//", base_url)  # a password in it is not shown
         self._client = openai.OpenAI(
             base_url=base_url, api_key=api_key or "none", timeout=timeout_s, max_retries=0
         )
@@ -53,6 +55,7 @@ class OpenAIGenerator:
     ) -> Iterator[str]:
         """See `Generator.stream`. Images are not sent: the prompt already holds what was read on them."""
         messages: Any = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        begun = False
         try:
             with self._client.chat.completions.create(
                 model=adapter or self.name,
@@ -64,9 +67,10 @@ class OpenAIGenerator:
             ) as events:
                 for event in events:
                     if event.choices and (text := event.choices[0].delta.content):
+                        begun = True
                         yield text
-        except openai.OpenAIError as error:
-            raise self._readable(error) from error
+        except (openai.OpenAIError, ValueError) as error:  # ValueError: an event that is no JSON
+            raise self._readable(error, begun) from error
 
     def count_tokens(self, prompt: Prompt) -> int:
         """An estimate on the safe side: the server's tokenizer is not at hand.
@@ -79,13 +83,13 @@ class OpenAIGenerator:
         """See `Generator.close`."""
         self._client.close()
 
-    def _readable(self, error: openai.OpenAIError) -> GenerationError:
+    def _readable(self, error: Exception, begun: bool) -> GenerationError:
         match error:
             case openai.APITimeoutError():
                 return GenerationError("The language model's server took too long.", "Please try again.")
-            case openai.APIConnectionError():
+            case openai.APIConnectionError() if not begun:
                 return GenerationError(
-                    f"The language model's server at {self._base_url} cannot be reached.",
+                    f"The language model's server at {self._address} cannot be reached.",
                     "Check that it runs and that `openai_base_url` is right.",
                 )
             case openai.AuthenticationError() | openai.PermissionDeniedError():
@@ -97,7 +101,14 @@ class OpenAIGenerator:
                     f"The server does not know the model {self.name!r}.", "Check `llm` and `openai_base_url`."
                 )
             case openai.BadRequestError():
-                return GenerationError(f"The server refused the prompt: {_detail(error)}")
+                detail = _detail(error)
+                if self._api_key:
+                    detail = detail.replace(self._api_key, "…")
+                return GenerationError(f"The server refused the prompt: {detail}")
+            case UnicodeEncodeError():
+                return GenerationError(
+                    "The key holds a character that cannot be sent.", "Check `openai_api_key`."
+                )
             case openai.APIStatusError():
                 return GenerationError(
                     f"The language model's server failed with status {error.status_code}.",

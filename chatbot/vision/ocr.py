@@ -1,5 +1,7 @@
 """Text on screens: PP-OCR through RapidOCR, as lines in reading order."""
 
+import ctypes
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -11,8 +13,10 @@ from chatbot.messages import OcrLine
 
 MIN_CONFIDENCE = 0.5
 _MAX_SIDE_PX = 1920
+_MAX_AREA_PX = 1920 * 1080  # memory at the peak grows with the area: about 200 MB a megapixel
 _SMALL_SIDE_PX = 900  # small screens are read at twice their size: thin text on dark is missed otherwise
 _MIN_SIDE_PX = 8
+_LINES_AT_ONCE = 4
 _MAX_ASPECT = 200
 _PADDED_ASPECT = 8  # the detector loses slivers, so that they get margins
 _PROSE_ASPECT = 7  # lines this much wider than high are sentences; labels of a form are shorter
@@ -41,6 +45,7 @@ class Ocr:
         pixels = _bgr(_padded(image.resize(size, Image.Resampling.LANCZOS)))
         with self._reading:
             found = self._loaded()(pixels, use_cls=False)
+            _release_memory()
         if found.boxes is None or found.txts is None or found.scores is None:
             return ()
         lines = [
@@ -67,7 +72,7 @@ class Ocr:
                     "EngineConfig.onnxruntime.intra_op_num_threads": self._threads,
                     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                     "EngineConfig.onnxruntime.enable_cpu_mem_arena": False,
-                    "Rec.rec_batch_num": 4,
+                    "Rec.rec_batch_num": _LINES_AT_ONCE,
                 }
             )
         return self._engine
@@ -148,9 +153,8 @@ def _overlap(one: OcrLine, other: OcrLine) -> int:
 
 def _scale(width: int, height: int) -> float:
     longest = max(width, height)
-    if longest > _MAX_SIDE_PX:
-        return _MAX_SIDE_PX / longest
-    return 2.0 if longest <= _SMALL_SIDE_PX else 1.0
+    wanted = 2.0 if longest <= _SMALL_SIDE_PX else min(1.0, _MAX_SIDE_PX / longest)
+    return min(wanted, math.sqrt(_MAX_AREA_PX / (width * height)))
 
 
 def _padded(image: Image.Image) -> Image.Image:
@@ -178,3 +182,11 @@ def _box(corners: Any, scale: float, width: int, height: int) -> tuple[int, int,
         min(width, round(max(xs))),
         min(height, round(max(ys))),
     )
+
+
+def _release_memory() -> None:
+    """Gives freed memory back to the system: glibc keeps some 300 MB of onnxruntime's buffers otherwise."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return  # another C library, which returns memory by itself

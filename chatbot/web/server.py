@@ -21,10 +21,8 @@ EXAMPLE_QUESTIONS = (
 
 def create_app(services: Services) -> FastAPI:
     """The web application: the page at `/`, and `/healthz`, `/readyz` for whoever watches over it."""
-    import gradio as gr
-
-    from chatbot.web.ui.page import CSS, I18N, JS, PageParts, build_page
-    from chatbot.web.ui.theme import make_theme
+    from chatbot.web.ui.mount import mount_page
+    from chatbot.web.ui.page import PageParts
 
     app = FastAPI(title="Frontdesk", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -37,35 +35,17 @@ def create_app(services: Services) -> FastAPI:
         return {"ready": services.is_ready}
 
     settings = services.settings
-    page = build_page(
-        PageParts(
-            store=services.store,
-            attachments=services.attachments,
-            assistant=services.assistant,
-            max_attachments=settings.max_attachments,
-            browser_secret=services.browser_secret(),
-            company_name=settings.company_name,
-            is_ready=lambda: services.is_ready,
-            examples=EXAMPLE_QUESTIONS if settings.example_company else (),
-        )
+    parts = PageParts(
+        store=services.store,
+        attachments=services.attachments,
+        assistant=services.assistant,
+        max_attachments=settings.max_attachments,
+        browser_secret=services.browser_secret(),
+        company_name=settings.company_name,
+        is_ready=lambda: services.is_ready,
+        examples=EXAMPLE_QUESTIONS if settings.example_company else (),
     )
-    mounted: FastAPI = gr.mount_gradio_app(
-        app,
-        page,
-        path="",
-        footer_links=[],
-        i18n=I18N,
-        theme=make_theme(),
-        css_paths=CSS,
-        js=JS.read_text(encoding="utf-8"),
-        ssr_mode=False,
-        show_error=True,
-        max_file_size=settings.max_attachment_bytes,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-    )
-    return mounted
+    return mount_page(app, parts, settings.max_attachment_bytes)
 
 
 def run(settings: Settings, examples: Path | None, announce: Callable[[str], object]) -> None:

@@ -21,7 +21,7 @@ TEXTS: dict[Language, dict[str, str]] = {
         "export_markdown": "Export Markdown",
         "chat": "Conversation",
         "ask": "Your question",
-        "ask_placeholder": "Ask, paste a screenshot, or record…",
+        "ask_placeholder": "Ask, paste or record…",
         "read": "What I read",
         "read_hint": "Is something wrong here? Correct it and ask again.",
         "heard": "Heard in {name} ({language}, {confidence} sure)",

@@ -1,0 +1,122 @@
+"""Small stand-ins that behave: a perceiver, a knowledge base and a generator without any model."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from chatbot.errors import GenerationError
+from chatbot.generators.base import Prompt
+from chatbot.messages import Message, Observation, ScreenReading, Transcript
+from chatbot.text import content_words
+from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
+
+RETURNS = Chunk(
+    "returns#0",
+    "returns",
+    "Returns",
+    "You can return a Dot within 45 days of delivery. Returns are free within Germany.",
+    0,
+    82,
+    url="https://wren.example/returns",
+)
+CODES = Chunk("codes#0", "codes", "Error codes", "Error WR-204 means that the Dot is too far away.", 0, 48)
+INVOICE = FaqEntry("faq-7", "Where is my invoice?", "Open **Account** and press *Invoices*.")
+
+
+@dataclass
+class FakePerceiver:
+    """Reads attachments from a table by their hash, and takes the customer's corrections."""
+
+    screens: Mapping[str, ScreenReading] = field(default_factory=dict)
+    transcripts: Mapping[str, Transcript] = field(default_factory=dict)
+
+    def perceive(self, message: Message, vocabulary: Sequence[str] = ()) -> Observation:
+        hashes = [a.sha256 for a in message.attachments]
+        unread = [a for a in message.attachments if a.sha256 not in {*self.screens, *self.transcripts}]
+        fixed = message.corrections
+        return Observation(
+            message.text,
+            tuple(
+                replace(self.transcripts[h], corrected_text=fixed.get(h))
+                for h in hashes
+                if h in self.transcripts
+            ),
+            tuple(replace(self.screens[h], corrected_text=fixed.get(h)) for h in hashes if h in self.screens),
+            problems=(*message.problems, *(f"I could not read {a.name}." for a in unread)),
+        )
+
+    def visual_path(self, sha256: str) -> Path:
+        return Path("/stored") / sha256
+
+
+@dataclass
+class FakeKnowledgeBase:
+    """Ranks passages by the share of the query's words they hold."""
+
+    chunks: Sequence[Chunk] = (RETURNS, CODES)
+    faq: Sequence[FaqEntry] = (INVOICE,)
+    queries: list[str] = field(default_factory=list)
+
+    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+        self.queries.append(query)
+        wanted = set(content_words(f"{query} {extra}"))
+        shares = [(_share(wanted, chunk.embedding_text), chunk) for chunk in self.chunks]
+        ranked = sorted(shares, key=lambda pair: -pair[0])
+        matches = [
+            FaqMatch(e, e.question, _share(set(content_words(e.question)), query)) for e in self.faq if query
+        ]
+        return RetrievalResult(
+            query,
+            tuple(RetrievedChunk(chunk, share / 30, {"dense": share}) for share, chunk in ranked if share),
+            tuple(sorted(matches, key=lambda match: -match.similarity)),
+        )
+
+    def vocabulary(self) -> Sequence[str]:
+        return ("Wren One", "Dot")
+
+
+def _share(wanted: set[str], text: str) -> float:
+    return len(wanted & set(content_words(text))) / len(wanted) if wanted else 0.0
+
+
+@dataclass
+class FakeGenerator:
+    """Says a fixed text word by word, remembers what it was asked, and can fail part-way."""
+
+    says: str = "You can return a Dot within 45 days. [1]"
+    fails_after: int | None = None
+    name: str = "fake"
+    context_tokens: int = 1000
+    sees_images: bool = False
+    prompts: list[Prompt] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
+    pieces_said: int = 0
+    closed_early: bool = False
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        images: Sequence[Path] = (),
+        adapter: str | None = None,
+        max_new_tokens: int = 256,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        self.prompts.append(prompt)
+        self.images += images
+        try:
+            for position, word in enumerate(self.says.split(" ")):
+                if position == self.fails_after:
+                    raise GenerationError("The language model's answer broke off.", "Please try again.")
+                self.pieces_said += 1
+                yield word if position == 0 else f" {word}"
+        except GeneratorExit:
+            self.closed_early = True
+            raise
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        return sum(len(turn.content.split()) for turn in prompt)
+
+    def close(self) -> None:
+        pass
