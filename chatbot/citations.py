@@ -34,7 +34,7 @@ _SIGNS = "$€£¥%+"
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][\w-]+|\b[A-Z]{2,}\b")  # capitals inside a sentence name something
 _NOT_PROSE = re.compile(r"^#+\s.*\n+|^!\[[^\]]*\]\([^)]*\)\s*$", re.MULTILINE)
 _NEGATION = re.compile(r"\b(?:no|not|never|none|cannot|without)\b|n['’]t\b|[不没无]", re.IGNORECASE)
-_YES = re.compile(r"^\W*(?:yes\b|you can\b|是的|可以)", re.IGNORECASE)
+_YES = re.compile(r"^\W*(?:yes\b|是的|可以)", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+", re.MULTILINE)
 _ECHO = re.compile(r"^\s*(?:answer|passage|question)\s*:\s*", re.IGNORECASE)

@@ -4,9 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from chatbot.settings import Settings, load_settings
+
+hypothesis.settings.register_profile("frontdesk", deadline=None)  # machines of tests are busy
+hypothesis.settings.load_profile("frontdesk")
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

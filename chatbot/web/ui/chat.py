@@ -279,9 +279,9 @@ class ChatPage:
 
 def _as_read(observation: Observation) -> set[tuple[str, str]]:
     """(attachment hash, text) of everything as it was before any correction."""
-    heard = [replace(t, corrected_text=None) for t in observation.transcripts]
-    seen = [replace(s, corrected_text=None) for s in observation.screens]
-    return {(reading.attachment_sha256, reading.text) for reading in (*heard, *seen)}
+    heard = (replace(t, corrected_text=None) for t in observation.transcripts)
+    seen = (replace(s, corrected_text=None) for s in observation.screens)
+    return {(t.attachment_sha256, t.text) for t in heard} | {(s.attachment_sha256, s.text) for s in seen}
 
 
 def _readings(
