@@ -12,7 +12,7 @@ from chatbot.messages import Segment, Transcript
 from chatbot.settings import Settings
 
 _MAX_COMPRESSION = 2.4  # text that compresses better repeats itself: Whisper's own mark of a hallucination
-_TEMPERATURES = (0.0, 0.4)  # one second try; more only lengthens the wait on noise
+_TEMPERATURES = (0.0, 0.4, 0.8)  # later ones only where the first is stuck or unsure; each lengthens the wait
 _VAD = {"threshold": 0.5, "min_speech_duration_ms": 200, "min_silence_duration_ms": 600, "speech_pad_ms": 200}
 _MIN_CERTAINTY = 0.25
 _MIN_CERTAINTY_OF_SUSPECTS = 0.5
@@ -57,15 +57,16 @@ class SpeechRecognizer:
         if not _has_speech(samples):
             return Transcript(attachment_sha256, (), "", 0.0, duration_s)
         names = tuple(vocabulary)[:_MAX_VOCABULARY]
-        found, info = self._recognize(samples, names)
-        heard = without_repeats(s for s in found if self._is_speech(s, names))
+        heard, info = self._recognize(samples, names)
+        if names and not heard:  # names can derail the decoder, above all in numbers read out digit by digit
+            heard, info = self._recognize(samples, ())
         return Transcript(attachment_sha256, heard, info.language, info.language_probability, duration_s)
 
     def warm_up(self) -> None:
         """Loads the model now rather than at the first recording."""
         self._whisper()
 
-    def _recognize(self, samples: Any, names: Sequence[str]) -> tuple[Iterable[Any], Any]:
+    def _recognize(self, samples: Any, names: Sequence[str]) -> tuple[tuple[Segment, ...], Any]:
         options: dict[str, Any] = {
             "beam_size": 5,
             "temperature": _TEMPERATURES,
@@ -82,7 +83,7 @@ class SpeechRecognizer:
             found, _ = self._whisper().transcribe(
                 samples, language=info.language, initial_prompt=prompt, **options
             )
-        return found, info
+        return without_repeats(s for s in found if self._is_speech(s, names)), info
 
     def _whisper(self) -> Any:
         with self._loading:

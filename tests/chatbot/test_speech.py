@@ -167,6 +167,21 @@ def test_names_bias_the_recogniser_and_mandarin_is_asked_for_in_simplified_chara
     assert "简体" in chinese.calls[-1]["initial_prompt"]
 
 
+def test_names_that_derail_the_recogniser_are_left_out_of_a_second_try(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Derailed(FakeWhisper):
+        def transcribe(self, samples: Any, **options: Any) -> tuple[Any, Any]:
+            self.segments = [Heard("3 0 9 2", compression_ratio=9.0 if options["hotwords"] else 0.6)]
+            return super().transcribe(samples, **options)
+
+    path = saved(tmp_path / "note.wav", np.zeros(RATE_HZ))
+    fake = Derailed([])
+    transcript = primed(settings, monkeypatch, fake).transcribe(path, "note.wav", SHA, VOCABULARY)
+    assert transcript.text == "3 0 9 2"
+    assert [bool(c["hotwords"]) for c in fake.calls] == [True, False]
+
+
 def test_silence_is_an_empty_transcript_and_loads_no_model(settings: Settings, tmp_path: Path) -> None:
     recognizer = SpeechRecognizer(Path("no model"), settings)
     transcript = recognizer.transcribe(
