@@ -11,11 +11,16 @@ from chatbot.errors import InputError
 from chatbot.generators.base import ChatTurn, Prompt
 from knowledge_base.documents import FAQ_PREFIX, Chunk
 
-PROMPT_FORMAT = "passages-1"
+PROMPT_FORMAT = "passages-2"
+ANSWER_PREFIX = "["
+"""Every answer begins with the mark of its passage, so the next token chooses the passage or refuses."""
+REFUSAL_NUMBER = 0
+REFUSAL = "[0] I do not know."
+"""What a tuned model says when no passage holds the answer; the customer reads the policy's own words instead."""
 _SYSTEM = (
     "You are the customer support assistant of {company}. Answer the question in one to three short "
-    "sentences, using only facts from the numbered passages, and put the number of the passage you used in "
-    "brackets, like [1]. If the passages do not hold the answer, say that you do not know."
+    "sentences, using only facts from the numbered passages. Begin each sentence with the number of its "
+    "passage in brackets, like [1]. If the passages do not hold the answer, say: [0] I do not know."
 )
 _CUT = " … "
 

@@ -41,6 +41,7 @@ class Generator(Protocol):
         max_new_tokens: int = 256,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        prefix: str = "",
     ) -> Iterator[str]:
         """Yields the answer piece by piece; closing the iterator stops the engine's work at once.
 
@@ -50,9 +51,29 @@ class Generator(Protocol):
             adapter: Id of a loaded LoRA adapter; None means the default one, if any.
             temperature: 0 is greedy.
             stop: The answer ends before any of these strings.
+            prefix: How the answer begins; the model goes on from there and the stream does not repeat it.
 
         Raises:
             GenerationError: The prompt does not fit, the adapter is unknown or the engine failed.
+        """
+        ...
+
+    def choose(
+        self,
+        prompt: Prompt,
+        options: Sequence[str],
+        *,
+        prefix: str = "",
+        adapter: str | None = None,
+        images: Sequence[Path] = (),
+    ) -> tuple[float, ...]:
+        """How likely each option is as the next token of the answer after `prefix`; they need not add up to 1.
+
+        Args:
+            options: Texts of one token each.
+
+        Raises:
+            GenerationError: As for `stream`, or the engine does not tell probabilities.
         """
         ...
 
