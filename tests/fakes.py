@@ -81,14 +81,19 @@ def _share(wanted: set[str], text: str) -> float:
 
 @dataclass
 class FakeGenerator:
-    """Says a fixed text word by word, remembers what it was asked, and can fail part-way."""
+    """Says a fixed text word by word, remembers what it was asked, and can fail part-way.
+
+    Without `likely` it is an engine that does not tell probabilities.
+    """
 
     says: str = "You can return a Dot within 45 days. [1]"
     fails_after: int | None = None
     name: str = "fake"
     context_tokens: int = 1000
     sees_images: bool = False
+    likely: Mapping[str, float] | None = None
     prompts: list[Prompt] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
     images: list[Path] = field(default_factory=list)
     pieces_said: int = 0
     closed_early: bool = False
@@ -102,11 +107,13 @@ class FakeGenerator:
         max_new_tokens: int = 256,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        prefix: str = "",
     ) -> Iterator[str]:
         self.prompts.append(prompt)
+        self.prefixes.append(prefix)
         self.images += images
         try:
-            for position, word in enumerate(self.says.split(" ")):
+            for position, word in enumerate(self.says.removeprefix(prefix).split(" ")):
                 if position == self.fails_after:
                     raise GenerationError("The language model's answer broke off.", "Please try again.")
                 self.pieces_said += 1
@@ -114,6 +121,19 @@ class FakeGenerator:
         except GeneratorExit:
             self.closed_early = True
             raise
+
+    def choose(
+        self,
+        prompt: Prompt,
+        options: Sequence[str],
+        *,
+        prefix: str = "",
+        adapter: str | None = None,
+        images: Sequence[Path] = (),
+    ) -> tuple[float, ...]:
+        if self.likely is None:
+            raise GenerationError("The language model's server does not tell how likely words are.")
+        return tuple(self.likely.get(option, 0.0) for option in options)
 
     def count_tokens(self, prompt: Prompt) -> int:
         return sum(len(turn.content.split()) for turn in prompt)

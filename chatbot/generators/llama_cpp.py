@@ -5,11 +5,13 @@ adapters and the vision projector. It knows nothing of retrieval.
 """
 
 import base64
+import math
 import mimetypes
 import queue
 import re
 import secrets
 import threading
+from collections.abc import Generator as Steps
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +25,9 @@ from chatbot.generators.base import Prompt
 _BRACKETED = re.compile(r"[<\[][^<>\[\]\s]{1,40}[>\]]")
 _PREFILL_BATCH_TOKENS = 256  # a stopped answer is noticed after at most this much of the prompt
 _PROMPT_CACHE_MIB = 64
+_LIKELIEST = 1000  # next tokens told by `choose`; the rest of a vocabulary would take seconds to write down
+
+Event = dict[str, Any]
 
 
 class LlamaCppGenerator:
@@ -69,6 +74,7 @@ class LlamaCppGenerator:
             base_url=self._server.listening_address, headers={"Authorization": f"Bearer {key}"}, timeout=30
         )
         self._is_special = lru_cache(maxsize=4096)(self._tokenizes_as_special)
+        self._next_token = lru_cache(maxsize=4096)(self._token_after)
 
     def stream(
         self,
@@ -79,22 +85,32 @@ class LlamaCppGenerator:
         max_new_tokens: int = 256,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        prefix: str = "",
     ) -> Iterator[str]:
         """See `Generator.stream`."""
-        request = {
-            "messages": self._messages(prompt, images if self.sees_images else ()),
-            "max_tokens": max_new_tokens,
-            "temperature": temperature,
-            "stop": list(stop),
-            "cache_prompt": True,
-            "return_progress": True,
-            "stream": True,
-        }
-        if self._adapter_ids:
-            request["lora"] = self._lora(adapter)
-        elif adapter is not None:
-            raise GenerationError(f"Adapter {adapter!r} is not loaded; there are none.")
-        return self._run(request)
+        request = self._request(prompt, prefix, images, adapter, max_new_tokens)
+        return self._texts(request | {"temperature": temperature, "stop": list(stop)})
+
+    def choose(
+        self,
+        prompt: Prompt,
+        options: Sequence[str],
+        *,
+        prefix: str = "",
+        adapter: str | None = None,
+        images: Sequence[Path] = (),
+    ) -> tuple[float, ...]:
+        """See `Generator.choose`. An option that is not among the likeliest thousand tokens has 0.
+
+        A `stream` that follows with the same prompt finds all of it in the cache.
+        """
+        wanted = [self._next_token(prefix, option) for option in options]
+        request = self._request(prompt, prefix, images, adapter, max_new_tokens=1)
+        events = self._run(request | {"temperature": 0.0, "logprobs": True, "top_logprobs": _LIKELIEST})
+        told = {t["id"]: math.exp(t["logprob"]) for event in events for t in _likeliest(event)}
+        if not told:  # half a letter of several bytes comes first
+            raise GenerationError("The language model did not tell how likely the choices are.")
+        return tuple(told.get(token, 0.0) for token in wanted)
 
     def count_tokens(self, prompt: Prompt) -> int:
         """See `Generator.count_tokens`. Images are not counted."""
@@ -109,26 +125,51 @@ class LlamaCppGenerator:
         self._http.close()
         self._server = None
 
-    def _run(self, request: dict[str, Any]) -> Iterator[str]:
+    def _request(
+        self, prompt: Prompt, prefix: str, images: Sequence[Path], adapter: str | None, max_new_tokens: int
+    ) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "messages": self._messages(prompt, images if self.sees_images else ()),
+            "max_tokens": max_new_tokens,
+            "cache_prompt": True,
+            "return_progress": True,
+            "stream": True,
+        }
+        if prefix:  # llama.cpp goes on from an assistant turn at the end, with no end-of-turn token after it
+            request["messages"].append({"role": "assistant", "content": self._harmless(prefix)})
+        if self._adapter_ids:
+            request["lora"] = self._lora(adapter)
+        elif adapter is not None:
+            raise GenerationError(f"Adapter {adapter!r} is not loaded; there are none.")
+        return request
+
+    def _texts(self, request: dict[str, Any]) -> Iterator[str]:
+        events = self._run(request)
+        try:
+            yield from filter(None, map(_delta, events))
+        finally:
+            events.close()
+
+    def _run(self, request: dict[str, Any]) -> Steps[Event, None, None]:
         server = self._server
         if server is None:
             raise GenerationError("The language model has been closed.")
-        deltas: queue.SimpleQueue[str | GenerationError | None] = queue.SimpleQueue()
+        events: queue.SimpleQueue[Event | GenerationError | None] = queue.SimpleQueue()
         cancelled = threading.Event()
 
-        def receive(event: dict[str, Any]) -> bool:
+        def receive(event: Event) -> bool:
             if error := event.get("error"):
-                deltas.put(_readable(error))
-            elif text := _delta(event):
-                deltas.put(text)
+                events.put(_readable(error))
+            elif event.get("choices"):
+                events.put(event)
             return cancelled.is_set() or self._closing.is_set()
 
         def work() -> None:
             try:
                 server.handle_chat_completions(request, receive)
-                deltas.put(None)
+                events.put(None)
             except (RuntimeError, ValueError) as error:
-                deltas.put(GenerationError(f"The language model refused the prompt: {error}"))
+                events.put(GenerationError(f"The language model refused the prompt: {error}"))
             finally:
                 self._workers.discard(threading.current_thread())
 
@@ -136,25 +177,25 @@ class LlamaCppGenerator:
         self._workers.add(worker)
         worker.start()
         try:
-            yield from self._drain(deltas)
+            yield from self._drain(events)
         finally:
             cancelled.set()
 
-    def _drain(self, deltas: "queue.SimpleQueue[str | GenerationError | None]") -> Iterator[str]:
+    def _drain(self, events: "queue.SimpleQueue[Event | GenerationError | None]") -> Iterator[Event]:
         while True:
             try:
-                delta = deltas.get(timeout=self._timeout_s)
+                event = events.get(timeout=self._timeout_s)
             except queue.Empty:
                 raise GenerationError(
                     f"The language model said nothing for {self._timeout_s:.0f} seconds.", "Please try again."
                 ) from None
-            if isinstance(delta, GenerationError):
-                raise delta
+            if isinstance(event, GenerationError):
+                raise event
             if self._closing.is_set():
                 raise GenerationError("The language model was closed while it answered.", "Please ask again.")
-            if delta is None:
+            if event is None:
                 return
-            yield delta
+            yield event
 
     def _lora(self, adapter: str | None) -> list[dict[str, float]]:
         chosen = self._adapter_ids[0] if adapter is None else adapter
@@ -185,6 +226,15 @@ class LlamaCppGenerator:
             for special in (True, False)
         )
         return bool(as_control != as_text)
+
+    def _token_after(self, prefix: str, option: str) -> int:
+        before, after = (
+            self._post("/tokenize", {"content": text, "parse_special": True})["tokens"]
+            for text in (prefix, prefix + option)
+        )
+        if after[:-1] != before:
+            raise GenerationError(f"{option!r} is not a single token after {prefix!r} for {self.name}.")
+        return int(after[-1])
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         try:
@@ -231,9 +281,13 @@ def _start(params: Any, model_path: Path) -> Any:
         ) from error
 
 
-def _delta(event: dict[str, Any]) -> str:
-    choices = event.get("choices") or [{}]
-    return choices[0].get("delta", {}).get("content") or ""
+def _delta(event: Event) -> str:
+    return event["choices"][0].get("delta", {}).get("content") or ""
+
+
+def _likeliest(event: Event) -> list[dict[str, Any]]:
+    tokens = (event["choices"][0].get("logprobs") or {}).get("content") or [{}]
+    return tokens[0].get("top_logprobs") or []
 
 
 def _readable(error: dict[str, Any]) -> GenerationError:

@@ -50,18 +50,35 @@ class TransformersGenerator:
         max_new_tokens: int = 256,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        prefix: str = "",
     ) -> Iterator[str]:
         """See `Generator.stream`. Images are ignored until a projector is installed."""
-        if adapter is not None and adapter not in self._adapter_ids:
-            raise GenerationError(f"Adapter {adapter!r} is not loaded.")
-        token_ids = self._encode(prompt)
-        if len(token_ids) + max_new_tokens > self.context_tokens:
-            raise GenerationError(
-                f"The prompt has {len(token_ids)} tokens and the answer may have {max_new_tokens}; "
-                f"the window is {self.context_tokens}.",
-                "Ask a shorter question or raise `context_tokens`.",
-            )
+        token_ids = self._fitting(prompt, prefix, adapter, max_new_tokens)
         return self._run(token_ids, adapter, _sampling(max_new_tokens, temperature), stop)
+
+    def choose(
+        self,
+        prompt: Prompt,
+        options: Sequence[str],
+        *,
+        prefix: str = "",
+        adapter: str | None = None,
+        images: Sequence[Path] = (),
+    ) -> tuple[float, ...]:
+        """See `Generator.choose`."""
+        import torch
+
+        token_ids = self._fitting(prompt, prefix, adapter, 1)
+        wanted = [self._token_after(prefix, option) for option in options]
+        try:
+            with self._turn, torch.inference_mode():
+                model = self._chosen(adapter)
+                inputs = torch.tensor([token_ids], device=model.device)
+                logits = model(input_ids=inputs, logits_to_keep=1).logits[0, -1]  # [vocabulary]
+        except RuntimeError as error:
+            raise GenerationError(f"The language model failed: {error}") from error
+        probabilities = logits.float().softmax(-1)[wanted]
+        return tuple(probabilities.tolist())
 
     def count_tokens(self, prompt: Prompt) -> int:
         """See `Generator.count_tokens`."""
@@ -73,10 +90,31 @@ class TransformersGenerator:
         with self._turn:
             self._model = None
 
-    def _encode(self, prompt: Prompt) -> list[int]:
+    def _fitting(self, prompt: Prompt, prefix: str, adapter: str | None, new_tokens: int) -> list[int]:
+        if adapter is not None and adapter not in self._adapter_ids:
+            raise GenerationError(f"Adapter {adapter!r} is not loaded.")
+        token_ids = self._encode(prompt, prefix)
+        if len(token_ids) + new_tokens > self.context_tokens:
+            raise GenerationError(
+                f"The prompt has {len(token_ids)} tokens and the answer may have {new_tokens}; "
+                f"the window is {self.context_tokens}.",
+                "Ask a shorter question or raise `context_tokens`.",
+            )
+        return token_ids
+
+    def _encode(self, prompt: Prompt, prefix: str = "") -> list[int]:
         messages = [{"role": t.role, "content": self._harmless(t.content)} for t in prompt]
-        encoded = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
-        return list(encoded["input_ids"])
+        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return self._token_ids(text + self._harmless(prefix))
+
+    def _token_ids(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _token_after(self, prefix: str, option: str) -> int:
+        token_ids = self._token_ids(prefix + option)
+        if token_ids[:-1] != self._token_ids(prefix):
+            raise GenerationError(f"{option!r} is not a single token after {prefix!r} for {self.name}.")
+        return token_ids[-1]
 
     def _harmless(self, text: str) -> str:
         """Splits the model's control tokens where they stand in somebody's text."""
@@ -124,14 +162,11 @@ class TransformersGenerator:
         import torch
         from transformers import StoppingCriteriaList
 
-        if self._model is None:
-            raise RuntimeError("it has been closed")
-        if self._adapter_ids:
-            self._model.set_adapter(adapter or self._adapter_ids[0])
-        inputs = torch.tensor([token_ids], device=self._model.device)
+        model = self._chosen(adapter)
+        inputs = torch.tensor([token_ids], device=model.device)
         stopping = StoppingCriteriaList([_Stopper(cancelled, self._closing)])
         with torch.inference_mode():
-            self._model.generate(
+            model.generate(
                 inputs=inputs,
                 attention_mask=torch.ones_like(inputs),
                 streamer=streamer,
@@ -139,6 +174,14 @@ class TransformersGenerator:
                 pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
                 **sampling,
             )
+
+    def _chosen(self, adapter: str | None) -> Any:
+        """The model with an adapter switched on; the caller holds the turn."""
+        if self._model is None:
+            raise RuntimeError("it has been closed")
+        if self._adapter_ids:
+            self._model.set_adapter(adapter or self._adapter_ids[0])
+        return self._model
 
 
 class _Stopper:

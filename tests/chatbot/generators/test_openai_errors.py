@@ -1,6 +1,7 @@
 """Whatever a remote server does wrong becomes a sentence for people, without the key."""
 
 import json
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -125,6 +126,63 @@ def test_a_good_stream_is_given_piece_by_piece(server: Server) -> None:
 def test_a_refusal_says_what_to_do(server: Server, code: int, body: object, message: str) -> None:
     server.reply = status(code, body)
     assert message in failure(generator(server.url))
+
+
+def completion(*likely: tuple[str, float]) -> dict[str, object]:
+    top = [{"token": token, "logprob": math.log(p), "bytes": None} for token, p in likely]
+    told = {"content": [{**top[0], "top_logprobs": top}]} if top else None
+    message = {"role": "assistant", "content": "1"}
+    choice = {"index": 0, "message": message, "finish_reason": "length", "logprobs": told}
+    return {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+
+
+def test_a_begun_answer_is_sent_as_the_last_turn_to_go_on_from(server: Server) -> None:
+    server.reply = stream(delta("1] Yes."), "data: [DONE]\n\n")
+    assert list(generator(server.url).stream(PROMPT, prefix="[")) == ["1] Yes."]
+    sent = server.requests[0]
+    assert sent["messages"] == [
+        {"role": "user", "content": "Hello?"},
+        {"role": "assistant", "content": "["},
+    ]
+    assert sent["continue_final_message"] is True
+    assert sent["add_generation_prompt"] is False
+
+
+def test_nothing_unusual_is_sent_without_a_prefix(server: Server) -> None:
+    server.reply = stream(delta("Hi"), "data: [DONE]\n\n")
+    list(generator(server.url).stream(PROMPT))
+    assert not {"continue_final_message", "add_generation_prompt"} & server.requests[0].keys()
+
+
+def test_choices_have_the_probabilities_the_server_tells(server: Server) -> None:
+    server.reply = status(200, completion(("1", 0.5), ("0", 0.25), ("1", 0.125)))
+    likely = generator(server.url).choose(PROMPT, ["0", "1", "2"], prefix="[", adapter="shop-1")
+    assert likely == pytest.approx((0.25, 0.625, 0.0))
+    assert server.requests[0]["max_tokens"] == 1
+    assert server.requests[0]["model"] == "shop-1"
+
+
+@pytest.mark.parametrize("body", [completion(), {"choices": []}, {"id": "x"}, "nothing"])
+def test_a_server_that_tells_no_probabilities_is_named_as_such(server: Server, body: object) -> None:
+    server.reply = status(200, body)
+    with pytest.raises(GenerationError, match="does not tell how likely"):
+        generator(server.url).choose(PROMPT, ["0", "1"])
+
+
+@pytest.mark.parametrize("code", [400, 422])
+@pytest.mark.parametrize(
+    ("complaint", "hint"),
+    [
+        ("Unrecognized request argument supplied: continue_final_message", "cannot go on"),
+        ("logprobs are not supported", "does not tell how likely"),
+    ],
+)
+def test_a_server_that_lacks_a_feature_is_named_as_such(
+    server: Server, code: int, complaint: str, hint: str
+) -> None:
+    server.reply = status(code, {"error": {"message": complaint}})
+    with pytest.raises(GenerationError, match=f"{complaint}.*{hint}"):
+        generator(server.url).choose(PROMPT, ["0", "1"], prefix="[")
 
 
 @pytest.mark.parametrize(
