@@ -14,6 +14,7 @@ _COMMON_PAIRS = frozenset(  # in every question
     "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
 )
 CJK_MIN_OVERLAP = 0.1
+QUESTION_MARGIN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ def decide(
 
     Args:
         template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
-        evidence_min_similarity: Cosine of the best passage from which there is something to answer from.
+        evidence_min_similarity: Cosine of the best passage, or `QUESTION_MARGIN` less than that of the nearest FAQ
+            phrasing, from which there is something to answer from.
     """
     if not observation.said and not observation.seen:
         return PolicyDecision(Decision.DECLINE, ("nothing was said and nothing could be read",))
@@ -47,7 +49,7 @@ def decide(
         )
     if code := _known_code(observation, result):
         return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",))
-    best = max((c.scores.get("dense", 0.0) for c in result.chunks), default=0.0)
+    best = _evidence(result)
     if best >= evidence_min_similarity:
         return PolicyDecision(Decision.GENERATE, (f"best passage at similarity {best:.2f}",))
     if (overlap := _cjk_overlap(observation.said, result)) >= CJK_MIN_OVERLAP:
@@ -56,6 +58,12 @@ def decide(
         )
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
     return PolicyDecision(Decision.DECLINE, (reason,))
+
+
+def _evidence(result: RetrievalResult) -> float:
+    """Similarity of the best passage, or of the nearest FAQ question: two questions are alike sooner."""
+    passages = (c.scores.get("dense", 0.0) for c in result.chunks)
+    return max((*passages, *(m.similarity - QUESTION_MARGIN for m in result.faq)), default=0.0)
 
 
 def _cjk_overlap(said: str, result: RetrievalResult) -> float:

@@ -117,8 +117,9 @@ class Settings(BaseSettings):
 
     template_min_similarity: float = Field(0.92, ge=0, le=1)
     """Cosine similarity to a FAQ phrasing from which the reviewed answer is given word for word."""
-    evidence_min_similarity: float = Field(0.42, ge=-1, le=1)
-    """Cosine similarity of the best passage below which there is no evidence to answer from."""
+    evidence_min_similarity: float = Field(0.45, ge=-1, le=1)
+    """Cosine similarity of the best passage, or 0.1 less than that of the nearest FAQ phrasing, below which there is
+    no evidence to answer from."""
 
     knowledge_base: KnowledgeBaseSettings = KnowledgeBaseSettings()
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""

@@ -130,7 +130,7 @@ class Retriever:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
         The question, the screen's text and the codes in both rank the passages separately, and the rankings are
-        fused with equal weights. A code counts twice, for BM25 finds it too. Without a question the screen's text
+        fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a question the screen's text
         takes its place.
 
         Args:
@@ -151,7 +151,8 @@ class Retriever:
             return RetrievalResult(query)
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
-        fused = fuse_rankings(self._rankings(snapshot, seen, beside, asked), self._settings.rrf_k)
+        weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
+        fused = fuse_rankings(self._rankings(snapshot, seen, beside, asked), self._settings.rrf_k, weights)
         language = guess_language(main)
         meant = snapshot.products.named_in(main)
         best = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]

@@ -14,9 +14,11 @@ class KnowledgeBaseSettings(BaseModel):
     """Tokens repeated between neighbouring chunks of one long section."""
     top_k: int = Field(5, ge=1, le=50)
     """Passages retrieved for one question."""
-    candidates: int = Field(40, ge=1, le=500)
+    candidates: int = Field(120, ge=1, le=500)
     """Passages each ranking contributes before fusion."""
-    rrf_k: int = Field(60, ge=1, le=1000)
+    rrf_k: int = Field(20, ge=1, le=1000)
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
+    bm25_weight: float = Field(0.7, ge=0, le=10)
+    """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
     max_document_bytes: int = Field(20_000_000, ge=1_000)
     """Largest document taken in, in bytes."""

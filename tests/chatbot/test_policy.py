@@ -41,7 +41,8 @@ def decided(observation: Observation, result: RetrievalResult) -> PolicyDecision
         # a reviewed answer, for words only
         (asked("How long?"), found(0.1, faq=0.92), Decision.TEMPLATE),
         (asked("How long?"), found(0.5, faq=0.91), Decision.GENERATE),
-        (asked("How long?"), found(0.1, faq=0.91), Decision.DECLINE),
+        (asked("How long?"), found(0.1, faq=0.53), Decision.GENERATE),
+        (asked("How long?"), found(0.1, faq=0.51), Decision.DECLINE),
         (asked(document="How long?"), found(0.5, faq=0.99), Decision.GENERATE),
         # enough evidence
         (asked("Hello?"), found(0.42), Decision.GENERATE),

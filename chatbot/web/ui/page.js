@@ -16,6 +16,13 @@
     name("#fd-box .stop-button", "Stop the answer", "停止回答");
     name("#fd-chat [role=log]", "Conversation", "对话内容");
     name(".sidebar .toggle-button", "Conversations", "对话");
+    name("#fd-chat .examples", "Questions to begin with", "可以这样问");
+    document.querySelectorAll("#fd-chat .examples[role=list]").forEach((list) => {
+      list.setAttribute("role", "group"); // a list may not hold buttons
+    });
+    document.querySelectorAll("#fd-box .thumbnail-wrapper[role=listitem]").forEach((item) => {
+      item.setAttribute("role", "group"); // it stands in no list
+    });
   };
   let planned = 0;
   new MutationObserver(() => {

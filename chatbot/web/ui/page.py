@@ -262,11 +262,11 @@ class _Page:
         yield from self._send({"text": event.value["text"]}, visitor, current, request)
 
     def _ask_again(
-        self, hashes: list[str], visitor: str | None, current: str | None, *rest: Any, request: gr.Request
-    ) -> Iterator[dict[Any, Any]]:
+        self, hashes: list[str], visitor: str | None, current: str | None, request: gr.Request, *texts: str
+    ) -> Iterator[dict[Any, Any]]:  # Gradio puts the request in by position only
         visit = self._visit(visitor, current, request)
         try:
-            message = self._chat.corrected(visit, hashes, rest)
+            message = self._chat.corrected(visit, hashes, texts)
         except FrontdeskError as error:
             raise gr.Error(str(error)) from error
         yield from self._stream(visit, message)
