@@ -130,8 +130,8 @@ class Retriever:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
         The question, the screen's text and the codes in both rank the passages separately, and the rankings are
-        fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a question the screen's text
-        takes its place.
+        fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a question
+        the screen's text takes its place.
 
         Args:
             query: The customer's question, may be empty.
