@@ -1,0 +1,317 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from chatbot.errors import StorageError
+from chatbot.generators.base import ChatTurn
+from chatbot.prompt import Passage, Question, render_conversation
+from finetune.evaluate import EvaluationRun, calibrate_refusal, evaluate_adapter, evaluate_task, rows_for
+from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, passages_in, row_of, save_rows
+from finetune.journal import Journal
+from finetune.protocols import heading_questions, human_questions, passage_questions, sections_of
+from finetune.thresholds import fit_threshold
+from tests.conftest import ModelFiles
+from tests.fakes import CODES, RETURNS, FakeKnowledgeBase
+from tests.finetune.answering_model import ROWS, KilledError, TableModel, good_model, row
+
+ARTICLES = [
+    {
+        "id": n,
+        "title": f"{thing} guide",
+        "text": f"# {thing} set-up\n\nPut the {thing} on a table. Press the {thing} button for {n} seconds. "
+        "It glows.\n\n"
+        f"## Cleaning a {thing}\n\n- Wipe the {thing} with a cloth.\n- Let the {thing} dry for {n} hours.\n\n"
+        f"## Notes\n\nThe {thing} is made of {thing} parts in one factory.",
+    }
+    for n, thing in enumerate("lamp kettle radio mower clock camera printer".split(), 3)
+]
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def articles(tmp_path: Path) -> Path:
+    return write_jsonl(tmp_path / "articles.jsonl", ARTICLES)
+
+
+# Rows
+
+
+def test_passages_are_read_back_from_the_prompt_as_they_were_rendered() -> None:
+    passages = [
+        Passage(1, "a", "One", "", "First line.\n\nSecond, see [7] there.\n\n[5] not a passage"),
+        Passage(2, "b", "Two", "", "Text with\n\nQuestion: inside it"),
+    ]
+    for seen in ("", "Error 7"):
+        prompt = render_conversation("Lamps", [], passages, Question("Why?", seen))
+        expected = tuple(f"{p.title}\n{p.text}" for p in passages)
+        assert passages_in(prompt[-1].content) == expected
+
+
+def test_a_prompt_without_passages_has_none() -> None:
+    assert passages_in("Question: Hello?") == ()
+
+
+def test_rows_come_back_from_disk_with_the_same_keys(tmp_path: Path) -> None:
+    free = EvaluationRow((ChatTurn("user", "Question: Hm?"),), ("Which lamp?",), frozenset(), "clarify")
+    save_rows(tmp_path / "test.jsonl", [*ROWS, free])
+    again = load_rows(tmp_path / "test.jsonl")
+    assert [r.key for r in again] == [r.key for r in (*ROWS, free)]
+    assert [r.must_refuse for r in again] == [False, False, False, True, True, False]
+    assert [r.is_grounded for r in again] == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize(
+    ("record", "names"),
+    [
+        ({"prompt": [], "answer": "a"}, "prompt"),
+        ({"prompt": [{"role": "robot", "content": "x"}], "answer": "a"}, "prompt"),
+        ({"prompt": [{"role": "user", "content": "x"}], "answer": " "}, "answer"),
+        ({"prompt": [{"role": "user", "content": "x"}], "answer": "a", "gold": "1"}, "gold"),
+        ({"prompt": [{"role": "user", "content": "x"}], "answer": "a", "gold": -2}, "gold"),
+    ],
+)
+def test_a_malformed_row_is_named_with_its_line(record: dict[str, object], names: str) -> None:
+    with pytest.raises(EvaluationError, match=f"line 3.*{names}"):
+        row_of(record, "test.jsonl, line 3")
+
+
+def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text('{"prompt"\n', encoding="utf-8")
+    with pytest.raises(EvaluationError, match="line 1 is not JSON"):
+        load_rows(tmp_path / "test.jsonl")
+
+
+# Answering and scoring
+
+
+def test_a_model_that_knows_everything_has_perfect_scores() -> None:
+    run = evaluate_adapter(ROWS, good_model(), "a", 0.5)
+    expected = {"answer_f1": 1, "rouge_l": 1, "citation_precision": 1, "refusal_recall": 1}
+    assert expected | {"unsupported_rate": 0, "wrong_refusal_rate": 0} == {
+        name: run.metrics[name] for name in [*expected, "unsupported_rate", "wrong_refusal_rate"]
+    }
+    assert run.metrics["tokens_per_s"] > 0
+
+
+def test_refusal_goes_by_the_threshold_and_not_by_the_likeliest_token() -> None:
+    low = evaluate_adapter(ROWS, good_model(), "a", 0.01)
+    high = evaluate_adapter(ROWS, good_model(), "a", 0.9)
+    assert low.metrics["wrong_refusal_rate"] == 1
+    assert low.metrics["answer_f1"] == 0
+    assert high.metrics["refusal_recall"] == 0
+    assert all(not a.answer.refused for a in high.answers)
+
+
+def test_below_the_threshold_the_likeliest_passage_begins_the_answer_even_if_zero_is_likelier() -> None:
+    model = good_model()
+    run = evaluate_adapter([ROWS[3]], model, "a", 0.9)
+    assert run.answers[0].answer.text.startswith("[1] ")
+    assert run.answers[0].answer.refusal_probability == 0.8
+
+
+def test_without_a_threshold_the_model_writes_freely_and_its_words_are_read() -> None:
+    model = TableModel({ROWS[3].question: "I do not know that."}, otherwise="It takes 99 days.")
+    run = evaluate_adapter(ROWS, model, None, None)
+    assert run.metrics["refusal_recall"] == 0.5
+    assert run.metrics["unsupported_rate"] == 1
+    assert run.metrics["citation_precision"] == 0
+
+
+def test_a_free_row_is_neither_refused_nor_cited() -> None:
+    free = EvaluationRow((ChatTurn("user", "Hm?"),), ("Which lamp?",), frozenset(), "clarify")
+    run = evaluate_adapter([free], TableModel({"Hm?": "Which lamp?"}), "a", 0.0)
+    assert run.scores[free.key] == {"free_f1": 1.0}
+
+
+def test_a_killed_evaluation_goes_on_with_the_next_question(tmp_path: Path) -> None:
+    path, whole = tmp_path / "answers.jsonl", evaluate_adapter(ROWS, good_model(), "a", 0.5)
+    with pytest.raises(KilledError):
+        evaluate_adapter(ROWS, good_model(dies_after=2), "a", 0.5, journal_path=path)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"key": "torn')
+    model = good_model()
+    run = evaluate_adapter(ROWS, model, "a", 0.5, journal_path=path)
+    assert model.asked == [ROWS[2].question]
+    assert [a.answer.text for a in run.answers] == [a.answer.text for a in whole.answers]
+    assert run.scores == whole.scores
+
+
+def test_another_threshold_or_adapter_is_other_work(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    evaluate_adapter(ROWS, good_model(), "a", 0.5, journal_path=path)
+    model = good_model()
+    evaluate_adapter(ROWS, model, "b", 0.5, journal_path=path)
+    assert len(model.asked) == 3
+
+
+def test_a_journal_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be opened"):
+        Journal(tmp_path / "file" / "answers.jsonl", {})
+
+
+def test_a_run_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
+    run = evaluate_adapter(ROWS, good_model(), "a", 0.5)
+    run.save(tmp_path / "run.json")
+    again = EvaluationRun.load(tmp_path / "run.json")
+    assert again.answers == run.answers
+    assert again.metrics == run.metrics
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(EvaluationError, match=r"run\.json"):
+        EvaluationRun.load(tmp_path / "run.json")
+
+
+def test_nothing_to_ask_is_an_error() -> None:
+    with pytest.raises(EvaluationError, match="no questions"):
+        evaluate_adapter([], good_model(), None, None)
+
+
+# The refusal threshold
+
+
+def test_the_threshold_lies_between_answerable_and_unanswerable(tmp_path: Path) -> None:
+    threshold = calibrate_refusal(ROWS, good_model(), "a", journal_path=tmp_path / "odds.jsonl")
+    assert 0.05 < threshold < 0.8
+    assert evaluate_adapter(ROWS, good_model(), "a", threshold).metrics["refusal_recall"] == 1
+
+
+def test_no_more_wrong_refusals_than_allowed_then_the_best_recall() -> None:
+    probabilities = [0.01] * 17 + [0.2, 0.4, 0.6] + [0.1, 0.3, 0.5, 0.9]
+    answerable = [True] * 20 + [False] * 4
+    fit = fit_threshold(probabilities, answerable, 0.05)
+    assert fit.wrong_refusal_rate == 0.05
+    assert fit.refusal_recall == 0.5
+    assert 0.4 < fit.threshold < 0.5
+    assert fit_threshold(probabilities, answerable, 0.1).refusal_recall == 0.75
+    assert fit_threshold(probabilities, answerable, 0.15).refusal_recall == 1
+    assert fit_threshold(probabilities, answerable, 0).threshold > 0.6
+
+
+def test_a_probability_that_tells_nothing_refuses_nobody() -> None:
+    fit = fit_threshold([0.5] * 40, [True] * 20 + [False] * 20, 0.05)
+    assert fit.auroc == 0.5
+    assert fit.refusal_recall == 0
+    assert fit.threshold > 0.5
+
+
+def test_a_threshold_needs_both_kinds_of_questions() -> None:
+    with pytest.raises(EvaluationError, match="do not"):
+        fit_threshold([0.1, 0.2], [True, True], 0.05)
+
+
+# Protocols
+
+
+def test_sections_end_at_the_next_heading_and_stand_under_their_title(articles: Path) -> None:
+    sections = sections_of(articles)
+    assert len(sections) == 21
+    assert sections[1].path == "lamp guide > Cleaning a lamp"
+    assert sections[1].reference == "Wipe the lamp with a cloth. Let the lamp dry for 3 hours."
+
+
+def test_heading_questions_ask_what_occurs_once_and_withhold_every_fifth(articles: Path) -> None:
+    rows = heading_questions(articles, n=10, seed=3)
+    assert [r.must_refuse for r in rows] == [False, False, False, False, True] * 2
+    assert all(r.question != "Notes" for r in rows)
+    for r in rows:
+        assert len(r.passages) == 3
+        held = [r.question in passage.partition("\n")[0] for passage in r.passages]
+        assert held.count(True) == (not r.must_refuse)
+        assert r.gold == {n for n, has in enumerate(held, 1) if has}
+
+
+def test_heading_questions_repeat_by_their_seed(articles: Path) -> None:
+    keys = [[r.key for r in heading_questions(articles, n=8, seed=seed)] for seed in (1, 1, 2)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_reference_is_in_the_right_passage(articles: Path) -> None:
+    run = evaluate_adapter(heading_questions(articles), TableModel(), "a", 0.5)
+    for readable in run.answers:
+        for number in readable.gold:
+            words = set(readable.references[0].replace(".", "").split())
+            assert words <= set(readable.passages[number - 1].replace(".", "").split())
+
+
+def test_articles_without_sections_are_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "articles.jsonl", [{"id": "q", "title": "How?", "text": "How?"}] * 5)
+    with pytest.raises(EvaluationError, match="no sections"):
+        heading_questions(path)
+    with pytest.raises(EvaluationError, match="line 1 lacks"):
+        heading_questions(write_jsonl(tmp_path / "articles.jsonl", [{"id": 1}]))
+
+
+def test_human_questions_get_the_passages_that_are_found(tmp_path: Path) -> None:
+    path = write_jsonl(
+        tmp_path / "questions.jsonl",
+        [
+            {"question": "return a Dot?", "relevant": ["returns"], "answer": "45 days."},
+            {"question": "What is error WR-204?", "relevant": ["missing"], "answer": "Far."},
+            {"question": "error codes of the Dot?", "relevant": [], "answer": None},
+            {"question": "退货?", "relevant": ["returns"], "answer": "45", "language": "zh"},
+        ],
+    )
+    rows = human_questions(path, FakeKnowledgeBase(chunks=(CODES, RETURNS)))
+    assert [r.must_refuse for r in rows] == [False, True]
+    (gold,) = rows[0].gold
+    assert "45 days" in rows[0].passages[gold - 1]
+    with pytest.raises(EvaluationError, match="'fr'"):
+        human_questions(path, FakeKnowledgeBase(), language="fr")
+
+
+def test_passage_questions_come_answerable_and_withheld(tmp_path: Path) -> None:
+    passages = [{"text": "It was Oslo.", "supports": True}]
+    passages += [{"text": f"Nothing {n}.", "supports": False} for n in range(4)]
+    record = {"question": "Where?", "answer": "[['Oslo', 'Oslo, Norway']]", "passages": passages}
+    answerable, withheld = passage_questions(write_jsonl(tmp_path / "questions.jsonl", [record]))
+    assert answerable.references == ("Oslo", "Oslo, Norway")
+    (gold,) = answerable.gold
+    assert "Oslo" in answerable.passages[gold - 1]
+    assert withheld.must_refuse
+    assert not any("Oslo" in passage for passage in withheld.passages)
+
+
+def test_the_folder_decides_what_is_asked(tmp_path: Path, articles: Path) -> None:
+    assert rows_for(tmp_path)[0].kind == "heading"
+    write_jsonl(tmp_path / "questions.jsonl", [{"question": "Dot?", "relevant": []}])
+    assert rows_for(tmp_path, FakeKnowledgeBase())[0].must_refuse
+    with pytest.raises(EvaluationError, match="no passages"):
+        rows_for(tmp_path)
+    save_rows(tmp_path / "test.jsonl", ROWS)
+    assert len(rows_for(tmp_path)) == 5
+    with pytest.raises(EvaluationError, match="holds nothing"):
+        rows_for(tmp_path / "elsewhere")
+
+
+def test_the_task_prints_one_object_with_the_agreed_names(tmp_path: Path) -> None:
+    save_rows(tmp_path / "test.jsonl", ROWS)
+    result = evaluate_task(tmp_path, good_model(), "a", 0.5)
+    assert json.loads(json.dumps(result)) == result
+    assert result["task"] == "adapter"
+    assert result["n"] == 5
+    names = "answer_f1 rouge_l citation_precision unsupported_rate refusal_recall wrong_refusal_rate"
+    assert set(names.split()) <= result["metrics"].keys()
+    assert result["settings"]["intervals_95"]["answer_f1"] == [1.0, 1.0]
+
+
+@pytest.mark.models
+def test_the_real_base_answers_and_tells_its_doubt(model_files: ModelFiles) -> None:
+    from chatbot.generators.llama_cpp import LlamaCppGenerator
+
+    generator = LlamaCppGenerator(model_files.llm, parallel_turns=1)
+    try:
+        calibrated = evaluate_adapter(ROWS, generator, None, 0.99, max_new_tokens=24)
+        threshold = calibrate_refusal(ROWS, generator, None)
+    finally:
+        generator.close()
+    written = [a.answer for a in calibrated.answers if not a.answer.refused]
+    assert written
+    assert all(answer.text.startswith("[") for answer in written)
+    assert all(0 < (a.answer.refusal_probability or 0) < 1 for a in calibrated.answers)
+    assert 0 < threshold < 1
+    assert row("Another question?").key not in calibrated.scores
