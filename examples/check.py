@@ -1,4 +1,4 @@
-"""Check the example help centre: counts, ids, references between the files, and the files they name."""
+"""Check the example company: counts, ids, references between the files, and the transcripts."""
 
 import csv
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from check_transcripts import check_transcripts
 
 HERE = Path(__file__).resolve().parent
 COLUMNS = ["id", "language", "question", "phrasings", "answer", "article"]
@@ -35,6 +36,12 @@ def read_articles(problems: list[str]) -> list[str]:
             if not (path.parent / image).is_file():
                 problems.append(f"{path.name}: the image {image} is missing")
     return [path.stem for path in paths]
+
+
+def article_texts() -> list[str]:
+    """What the articles say, without their front matter."""
+    paths = sorted((HERE / "articles").glob("*.md"))
+    return [path.read_text(encoding="utf-8").split("---\n", 2)[-1] for path in paths]
 
 
 def read_faq(name: str, problems: list[str]) -> list[dict[str, str]]:
@@ -85,6 +92,8 @@ def check() -> list[str]:
         for row in read_lines(f"{folder}/{folder}.jsonl", MEDIA_KEYS[key], problems):
             wanted.append((row[key], row["relevant"], ids))
             wanted.append((folder, [row[key]], [path.name for path in (HERE / folder).iterdir()]))
+    texts = [*article_texts(), *(row["answer"] for row in faq)]
+    problems += check_transcripts(texts, articles, [row["question"] for row in questions])
     return problems + [
         f"{at}: there is no {name}" for at, names, known in wanted for name in names if name not in known
     ]

@@ -5,6 +5,7 @@ What an agent turn with the rating -1 states is not checked: bad answers are the
 
 import csv
 import json
+import mailbox
 import re
 from collections import Counter
 from datetime import datetime
@@ -18,6 +19,7 @@ MESSAGE_KEYS = {"role", "text", "at"}
 TOPIC_KEYS = ["conversation_id", "language", "articles"]
 LEAST, LEAST_CHINESE, LEAST_A_TOPIC, TURNS = 300, 40, 4, range(2, 15)
 MOST_IN_A_ROW = 2
+EXPORTED = {"zendesk-export.json": 8, "chats.csv": 10, "thread.mbox": 3}
 ALIKE, ALIKE_QUESTION = 0.3, 0.2
 
 _TICKET = re.compile(r"\bT-\d{6}\b")
@@ -47,14 +49,14 @@ _UNITS = {
     "year": "years?|Jahren?|ans?|années|años?|年",
     "euro": "€|euros?|Euro|欧元",
     "metre": "m|metres?|Metern?|mètres?|metros?|米",
-    "area": "m²|square metres|Quadratmeter|平方米|平米",
+    "area": "m[²2]|square metres|Quadratmeter|平方米|平米",
     "speed": "Mbit/s",
     "power": "W|watts?|Watt|瓦",
     "share": "%",
     "character": "characters|Zeichen|caractères|个字符|位",
 }
 _UNIT = "|".join(f"(?P<u{number}>{words})" for number, words in enumerate(_UNITS.values()))
-_AMOUNT = re.compile(rf"(\d+(?:[.:]\d+)*)[\s-]*(?:{_UNIT})(?![a-zA-Z²/])")
+_AMOUNT = re.compile(rf"(\d+(?:[.:]\d+)*)[\s-]*(?:{_UNIT})(?![a-zA-Z0-9²/])")
 
 
 def _plain(text: str) -> str:
@@ -176,6 +178,37 @@ def _topics(rows: list[dict[str, Any]], articles: list[str]) -> list[str]:
     return problems
 
 
+def _exports() -> dict[str, list[dict[str, Any]]]:
+    """The conversations of the files in other formats, in the shape of conversations.jsonl as far as needed."""
+    export = json.loads((FOLDER / "zendesk-export.json").read_text(encoding="utf-8"))
+    agents = {user["id"] for user in export["users"] if user["role"] == "agent"}
+    tickets = [
+        [(c["author_id"] in agents, c["body"]) for c in ticket["comments"] if c["public"]]
+        for ticket in export["tickets"]
+    ]
+    with (FOLDER / "chats.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file, strict=True))
+    chats: dict[str, list[tuple[bool, str]]] = {}
+    for line in lines:
+        rated_bad = line["rating"] == "-1"
+        chats.setdefault(line["chat_id"], []).append(
+            (line["author_type"] == "agent", "" if rated_bad else line["message"])
+        )
+    threads: dict[str, list[tuple[bool, str]]] = {}
+    for mail in mailbox.mbox(FOLDER / "thread.mbox", create=False):
+        body = bytes(mail.get_payload(decode=True)).decode("utf-8").split("\nOn ")[0]
+        subject = str(mail["subject"]).removeprefix("Re: ")
+        threads.setdefault(subject, []).append(("help@wrenfield.example" in mail["from"], body))
+    found = {"zendesk-export.json": tickets, "chats.csv": chats.values(), "thread.mbox": threads.values()}
+    return {
+        name: [
+            {"messages": [{"role": "agent" if agent else "customer", "text": text} for agent, text in turns]}
+            for turns in conversations
+        ]
+        for name, conversations in found.items()
+    }
+
+
 def check_transcripts(help_texts: list[str], articles: list[str], asked: list[str]) -> list[str]:
     """Everything that is wrong with the transcripts.
 
@@ -204,4 +237,9 @@ def check_transcripts(help_texts: list[str], articles: list[str], asked: list[st
     for row in rows:
         found = _form(row) or _unsupported(row, steps, facts, own)
         problems += [f"{row['conversation_id']}: {problem}" for problem in found]
+    for name, conversations in _exports().items():
+        if len(conversations) < EXPORTED[name]:
+            problems.append(f"{name}: {len(conversations)} conversations instead of {EXPORTED[name]}")
+        for row in conversations:
+            problems += [f"{name}: {problem}" for problem in _unsupported(row, steps, facts, own)]
     return problems + _alike(rows, asked) + _topics(rows, articles)
