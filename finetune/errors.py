@@ -1,0 +1,11 @@
+"""Errors of the tuning loop; their text is safe to show."""
+
+from chatbot.errors import FrontdeskError
+
+
+class DatasetError(FrontdeskError):
+    """Examples cannot be made, read or written."""
+
+
+class TrainingError(FrontdeskError):
+    """A training run cannot start or go on."""
