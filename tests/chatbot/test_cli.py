@@ -121,7 +121,10 @@ def test_a_voice_note_is_heard_and_answered(data: Path, model_files: ModelFiles)
     audio = str(EXAMPLES / "voice" / "return-dot.wav")
     answer = json.loads(ask(data, model_files, "--audio", audio, "--json").stdout)
     segment = answer["observation"]["transcripts"][0]["segments"][0]
-    assert "return a Wren Dot" in segment["text"]
+    assert (
+        "return" in segment["text"]
+    )  # "a Wren Dot" or "to Wren Dot": int8 kernels differ between processors
+    assert "Wren Dot" in segment["text"]
     assert segment["avg_logprob"] > -1
     assert "45 days" in answer["text"]
 
