@@ -57,23 +57,25 @@ class SpeechRecognizer:
         if not _has_speech(samples):
             return Transcript(attachment_sha256, (), "", 0.0, duration_s)
         names = tuple(vocabulary)[:_MAX_VOCABULARY]
-        heard, info = self._recognize(samples, names)
+        heard, info = self._recognize(samples, names, hotwords=names)
         if names and not heard:  # names can derail the decoder, above all in numbers read out digit by digit
-            heard, info = self._recognize(samples, ())
+            heard, info = self._recognize(samples, names, hotwords=())
         return Transcript(attachment_sha256, heard, info.language, info.language_probability, duration_s)
 
     def warm_up(self) -> None:
         """Loads the model now rather than at the first recording."""
         self._whisper()
 
-    def _recognize(self, samples: Any, names: Sequence[str]) -> tuple[tuple[Segment, ...], Any]:
+    def _recognize(
+        self, samples: Any, names: Sequence[str], *, hotwords: Sequence[str]
+    ) -> tuple[tuple[Segment, ...], Any]:
         options: dict[str, Any] = {
             "beam_size": 5,
             "temperature": _TEMPERATURES,
             "vad_filter": True,
             "vad_parameters": _VAD,
             "condition_on_previous_text": False,
-            "hotwords": ", ".join(names) or None,
+            "hotwords": ", ".join(hotwords) or None,
             "no_speech_threshold": self._settings.speech_max_no_speech_prob,
             "log_prob_threshold": self._settings.speech_min_avg_logprob,
             "compression_ratio_threshold": _MAX_COMPRESSION,
