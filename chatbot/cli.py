@@ -21,6 +21,7 @@ from chatbot.models_cli import models_app
 from chatbot.settings import Settings, load_settings
 
 VISITOR = "command-line"
+_PACKAGES = ("chatbot", "knowledge_base", "finetune")
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 cli = typer.Typer(
@@ -51,10 +52,15 @@ def readable_errors() -> Iterator[None]:
 def start_logging(level: str) -> None:
     """Log lines of ours to stderr; libraries only when something is wrong."""
     handler = RichHandler(console=err, show_path=False, log_time_format="%H:%M:%S")
+    handler.addFilter(_is_ours_or_wrong)
     logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler], force=True)
-    logging.getLogger("bm25s").setLevel("ERROR")
-    for package in ("chatbot", "knowledge_base", "finetune"):
+    for package in _PACKAGES:
         logging.getLogger(package).setLevel(level.upper())
+
+
+def _is_ours_or_wrong(record: logging.LogRecord) -> bool:
+    """Some libraries set their own level when they are imported, so levels alone do not keep them quiet."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in _PACKAGES
 
 
 @cli.command()
