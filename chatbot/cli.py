@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
+from chatbot.evaluate_cli import evaluate_app
 from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
 from chatbot.models_cli import models_app
+from chatbot.privacy import PiiLogFilter, pattern_redactor, rules_from_settings
 from chatbot.settings import Settings, load_settings
 
 VISITOR = "command-line"
@@ -34,25 +37,20 @@ bench_app = typer.Typer(help="Measure speed and memory against the bare engine."
 cli.add_typer(bench_app, name="bench")
 kb_app = typer.Typer(help="Take articles and FAQ tables in, and count them.", no_args_is_help=True)
 cli.add_typer(kb_app, name="kb")
-out, err = Console(), Console(stderr=True)
+cli.add_typer(evaluate_app, name="evaluate")
+out = Console()
 
 
-@contextmanager
-def readable_errors() -> Iterator[None]:
-    """Turns Frontdesk's own errors into one red line and exit code 1."""
-    try:
-        yield
-    except FrontdeskError as error:
-        err.print(f"[red]{error.message}[/red]", highlight=False, markup=True)
-        if error.hint:
-            err.print(error.hint, highlight=False, markup=False)
-        raise typer.Exit(1) from error
+def start_logging(level: str, settings: Settings | None = None) -> None:
+    """Log lines of ours to stderr, without personal data; libraries only when something is wrong.
 
-
-def start_logging(level: str) -> None:
-    """Log lines of ours to stderr; libraries only when something is wrong."""
+    Args:
+        settings: Where the company's own rules of privacy are named; without them the example company's hold.
+    """
     handler = RichHandler(console=err, show_path=False, log_time_format="%H:%M:%S")
     handler.addFilter(_is_ours_or_wrong)
+    rules = rules_from_settings(settings) if settings else None
+    handler.addFilter(PiiLogFilter(pattern_redactor(rules)))
     logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler], force=True)
     for package in _PACKAGES:
         logging.getLogger(package).setLevel(level.upper())
@@ -74,7 +72,7 @@ def serve(
     with readable_errors():
         given = {"host": host, "port": port}
         settings = load_settings(**{k: v for k, v in given.items() if v is not None})
-        start_logging(settings.log_level)
+        start_logging(settings.log_level, settings)
         run(settings, EXAMPLES, announce=lambda url: out.print(f"Frontdesk is at [bold]{url}[/bold]"))
 
 
@@ -89,7 +87,7 @@ def ask(
     """Ask one question and print the cited answer."""
     with readable_errors():
         settings = load_settings()
-        start_logging("warning")
+        start_logging("warning", settings)
         with _services(settings) as services:
             message = _message(services.attachments, question, [*(image or []), *(audio or [])])
             assistant = services.assistant()
@@ -207,7 +205,7 @@ def _flat(settings: Settings) -> Iterator[tuple[str, Any, str]]:
 def _bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> None:
     with readable_errors():
         settings = load_settings()
-        start_logging("warning")
+        start_logging("warning", settings)
         result = measure(settings)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
@@ -240,7 +238,7 @@ def kb_add(paths: Annotated[list[Path], typer.Argument(help="Files or folders.")
     """Take articles and FAQ tables in; exit code 1 if any failed."""
     with readable_errors():
         settings = load_settings()
-        start_logging("warning")
+        start_logging("warning", settings)
         failed: list[tuple[str, str]] = []
         with _knowledge_base(settings) as knowledge_base:
             for path in paths:
@@ -264,7 +262,7 @@ def kb_stats(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Count what there is to search."""
     with readable_errors():
         settings = load_settings()
-        start_logging("warning")
+        start_logging("warning", settings)
         with _knowledge_base(settings) as knowledge_base:
             counts = dataclasses.asdict(knowledge_base.stats())
     if as_json:

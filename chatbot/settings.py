@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     """Load the example company on first start when the knowledge base is empty."""
     company_name: str = "Wrenfield"
     """Name the assistant speaks for."""
+    privacy_rules: Path | None = None
+    """TOML file with the form of the company's order, ticket and serial numbers, words that are never masked and words
+    that always are; the example company's when unset."""
 
     engine: Literal["llama_cpp", "transformers", "openai"] = "llama_cpp"
     """Engine that runs the language model."""

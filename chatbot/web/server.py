@@ -58,7 +58,9 @@ def run(settings: Settings, examples: Path | None, announce: Callable[[str], obj
     services = Services(settings, examples)
     try:
         app = create_app(services)
-        server = _Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
+        server = _Server(
+            uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
+        )
         server.when_listening = [
             lambda: announce(f"http://{settings.host}:{settings.port}"),
             services.start,
