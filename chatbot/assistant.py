@@ -229,7 +229,8 @@ class Assistant:
         pieces = self._timed(turn, observation, fitted, since_s)
         joint = ""
         try:
-            for sentence in grounded_sentences(pieces, fitted.passages):
+            asked = (observation.said, *observation.seen.splitlines())
+            for sentence in grounded_sentences(pieces, fitted.passages, asked):
                 quote = best_quote(sentence.text, sentence.passage)
                 number, citation = turn.citations.cite(sentence.passage, quote)
                 shown = f"{sentence.text.strip()} [{number}]"

@@ -56,11 +56,14 @@ def facts(text: str) -> list[str]:
     return [re.sub(r"\s", "", match).rstrip(".,:;!?/").lower() for match in found]
 
 
-def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | None:
+def ground(sentence: str, passages: Sequence[Passage], asked: Sequence[str] = ()) -> GroundedSentence | None:
     """The sentence with its supporting passage, or None when the passages do not carry it.
 
     Support is the share of the sentence's content words that the passage (or its title) holds; the
     passage that the model marked is preferred unless another one supports the sentence better.
+
+    Args:
+        asked: Lines of the question and its screenshots; a sentence that only repeats one answers nothing.
     """
     marks = {int(number) for number in _MARK.findall(sentence)}
     plain = _ECHO.sub("", _ANY_MARK.sub("", _IMAGE.sub("", sentence)))
@@ -68,9 +71,9 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
     if (
         len(wanted) < MIN_WORDS
         or plain.rstrip().endswith(("?", "？"))
-        or _only_repeats_a_title(plain, passages)
+        or _only_repeats(plain, passages, asked)
     ):
-        return None  # a fragment, a question or a heading answers nothing
+        return None  # a fragment, a question, a heading or what the customer sent answers nothing
     scored = [(_support(wanted, plain, p), p) for p in passages]
     carried = [(support, p) for support, p in scored if support >= MIN_SUPPORT]
     if not carried:
@@ -81,9 +84,10 @@ def ground(sentence: str, passages: Sequence[Passage]) -> GroundedSentence | Non
     return GroundedSentence(plain, best, support)
 
 
-def _only_repeats_a_title(sentence: str, passages: Sequence[Passage]) -> bool:
+def _only_repeats(sentence: str, passages: Sequence[Passage], asked: Sequence[str]) -> bool:
     said = content_words(sentence)
-    return any(said == content_words(part) for p in passages for part in (p.title, *p.title.split(" > ")))
+    titles = (part for p in passages for part in (p.title, *p.title.split(" > ")))
+    return any(said == content_words(part) for part in (*titles, *asked))
 
 
 def _support(wanted: set[str], sentence: str, passage: Passage) -> float:
@@ -153,7 +157,7 @@ class Citations:
 
 
 def grounded_sentences(
-    pieces: Iterable[str], passages: Sequence[Passage], limit: int = 6
+    pieces: Iterable[str], passages: Sequence[Passage], asked: Sequence[str] = (), limit: int = 6
 ) -> Iterator[GroundedSentence]:
     """Turns the model's stream into sentences that may be shown.
 
@@ -162,7 +166,7 @@ def grounded_sentences(
     seen: set[str] = set()
     refused = 0
     for sentence in split_sentences(pieces):
-        grounded = ground(sentence, passages)
+        grounded = ground(sentence, passages, asked)
         if grounded is None:
             refused += bool(content_words(sentence))
             if refused >= MAX_REFUSED:

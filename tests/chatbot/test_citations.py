@@ -112,6 +112,14 @@ def test_what_no_passage_says_is_not_shown(sentence: str) -> None:
     assert ground(sentence, PASSAGES) is None
 
 
+def test_what_the_customer_sent_is_not_shown_back_as_an_answer() -> None:
+    screen = "Returns within 45 days ×"
+    assert ground("Returns within 45 days.", PASSAGES)
+    assert ground("Returns within 45 days.", PASSAGES, ["Can I return it?", screen]) is None
+    told = "You can return any Wren router within 45 days of delivery."
+    assert [s.text for s in grounded_sentences([f"{screen}\n{told}"], PASSAGES, [screen])] == [told]
+
+
 def test_nothing_is_shown_without_passages() -> None:
     assert ground("You can return any Wren router within 45 days.", []) is None
 
