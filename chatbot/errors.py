@@ -3,6 +3,7 @@
 from knowledge_base.errors import FrontdeskError
 
 __all__ = [
+    "AdapterError",
     "AttachmentError",
     "ConversationNotFoundError",
     "FrontdeskError",
@@ -32,6 +33,10 @@ class SettingsError(FrontdeskError):
 
 class ModelError(FrontdeskError):
     """A model file is missing, tampered with, or cannot be loaded."""
+
+
+class AdapterError(FrontdeskError):
+    """An adapter is missing, tampered with, or does not fit the model."""
 
 
 class GenerationError(FrontdeskError):

@@ -25,6 +25,7 @@ from knowledge_base.settings import KnowledgeBaseSettings
 
 ENV_PREFIX = "FRONTDESK_"
 CONFIG_FILE_VARIABLE = "FRONTDESK_CONFIG"
+SHIPPED_ADAPTER = "support-en"
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
 
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
     """Engine that runs the language model."""
     llm: str = "smollm2-135m-instruct"
     """Language model: catalogue name, local file or folder, hub id, or the remote model's name."""
+    adapter: str = SHIPPED_ADAPTER
+    """LoRA adapter until another is promoted: shipped name, registered id, folder, or `none`."""
     embedder: str = "all-minilm-l6-v2"
     """Text embedder: catalogue name, local folder or hub id (sentence-transformers format)."""
     whisper: str = "whisper-base"
@@ -133,6 +136,18 @@ class Settings(BaseSettings):
         if max_new_tokens >= info.data.get("context_tokens", max_new_tokens + 1):
             raise ValueError("must be below context_tokens, or no question fits beside the answer")
         return max_new_tokens
+
+    @field_validator("adapter")
+    @classmethod
+    def _names_an_adapter(cls, adapter: str) -> str:
+        if adapter in ("", "default"):
+            raise ValueError("must name an adapter, a folder, or `none`")
+        return adapter
+
+    @property
+    def adapters_path(self) -> Path:
+        """Where registered adapters are kept."""
+        return self.data_dir / "adapters"
 
     @property
     def models_path(self) -> Path:

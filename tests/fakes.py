@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chatbot.errors import GenerationError
+from chatbot.adapter_choice import Lineup, Stamp
+from chatbot.errors import FrontdeskError, GenerationError
 from chatbot.generators.base import Prompt
 from chatbot.messages import Message, Observation, ScreenReading, Transcript
 from chatbot.text import content_words
@@ -140,3 +141,28 @@ class FakeGenerator:
 
     def close(self) -> None:
         pass
+
+
+@dataclass
+class FakeShelf:
+    """A registry of adapters in memory."""
+
+    chosen: Lineup = field(default_factory=Lineup)
+    usual: Lineup = field(default_factory=Lineup)
+    problem: FrontdeskError | None = None
+    changes: int = 0
+
+    def choose(self, lineup: Lineup, problem: FrontdeskError | None = None) -> None:
+        self.chosen, self.problem = lineup, problem
+        self.changes += 1
+
+    def stamp(self) -> Stamp:
+        return (self.changes,)
+
+    def lineup(self) -> Lineup:
+        if self.problem:
+            raise self.problem
+        return self.chosen
+
+    def default(self) -> Lineup:
+        return self.usual

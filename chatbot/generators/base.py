@@ -48,7 +48,7 @@ class Generator(Protocol):
         Args:
             prompt: System, user and assistant turns; the last one is the user's.
             images: Files whose visual tokens precede the last user turn.
-            adapter: Id of a loaded LoRA adapter; None means the default one, if any.
+            adapter: Id of a loaded LoRA adapter; None means the default one, if any, and `none` the bare base.
             temperature: 0 is greedy.
             stop: The answer ends before any of these strings.
             prefix: How the answer begins; the model goes on from there and the stream does not repeat it.

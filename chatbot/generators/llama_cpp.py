@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from chatbot.adapter_files import NO_ADAPTER
 from chatbot.errors import GenerationError, ModelError
 from chatbot.generators.base import Prompt
 
@@ -139,7 +140,7 @@ class LlamaCppGenerator:
             request["messages"].append({"role": "assistant", "content": self._harmless(prefix)})
         if self._adapter_ids:
             request["lora"] = self._lora(adapter)
-        elif adapter is not None:
+        elif adapter not in (None, NO_ADAPTER):
             raise GenerationError(f"Adapter {adapter!r} is not loaded; there are none.")
         return request
 
@@ -199,7 +200,7 @@ class LlamaCppGenerator:
 
     def _lora(self, adapter: str | None) -> list[dict[str, float]]:
         chosen = self._adapter_ids[0] if adapter is None else adapter
-        if chosen not in self._adapter_ids:
+        if chosen not in (*self._adapter_ids, NO_ADAPTER):
             raise GenerationError(
                 f"Adapter {chosen!r} is not loaded; loaded are {', '.join(self._adapter_ids)}."
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 import openai
 
+from chatbot.adapter_files import NO_ADAPTER
 from chatbot.errors import GenerationError
 from chatbot.generators.base import Prompt
 
@@ -62,7 +63,7 @@ class OpenAIGenerator:
         begun = False
         try:
             with self._client.chat.completions.create(
-                model=adapter or self.name,
+                model=self._served(adapter),
                 messages=_messages(prompt, prefix),
                 max_tokens=max_new_tokens,
                 temperature=temperature,
@@ -89,7 +90,7 @@ class OpenAIGenerator:
         """See `Generator.choose`. An option that is not among the server's likeliest twenty has 0."""
         try:
             completion = self._client.chat.completions.create(
-                model=adapter or self.name,
+                model=self._served(adapter),
                 messages=_messages(prompt, prefix),
                 max_tokens=1,
                 temperature=0.0,
@@ -112,6 +113,9 @@ class OpenAIGenerator:
     def close(self) -> None:
         """See `Generator.close`."""
         self._client.close()
+
+    def _served(self, adapter: str | None) -> str:
+        return self.name if adapter in (None, NO_ADAPTER) else str(adapter)
 
     def _readable(self, error: Exception, begun: bool) -> GenerationError:
         match error:

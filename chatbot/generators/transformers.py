@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chatbot.adapter_files import NO_ADAPTER
 from chatbot.errors import GenerationError, ModelError
 from chatbot.generators.base import Prompt
 
@@ -71,8 +73,7 @@ class TransformersGenerator:
         token_ids = self._fitting(prompt, prefix, adapter, 1)
         wanted = [self._token_after(prefix, option) for option in options]
         try:
-            with self._turn, torch.inference_mode():
-                model = self._chosen(adapter)
+            with self._turn, torch.inference_mode(), self._adapted(adapter) as model:
                 inputs = torch.tensor([token_ids], device=model.device)
                 logits = model(input_ids=inputs, logits_to_keep=1).logits[0, -1]  # [vocabulary]
         except RuntimeError as error:
@@ -91,7 +92,7 @@ class TransformersGenerator:
             self._model = None
 
     def _fitting(self, prompt: Prompt, prefix: str, adapter: str | None, new_tokens: int) -> list[int]:
-        if adapter is not None and adapter not in self._adapter_ids:
+        if adapter not in (None, NO_ADAPTER, *self._adapter_ids):
             raise GenerationError(f"Adapter {adapter!r} is not loaded.")
         token_ids = self._encode(prompt, prefix)
         if len(token_ids) + new_tokens > self.context_tokens:
@@ -162,10 +163,9 @@ class TransformersGenerator:
         import torch
         from transformers import StoppingCriteriaList
 
-        model = self._chosen(adapter)
-        inputs = torch.tensor([token_ids], device=model.device)
         stopping = StoppingCriteriaList([_Stopper(cancelled, self._closing)])
-        with torch.inference_mode():
+        with torch.inference_mode(), self._adapted(adapter) as model:
+            inputs = torch.tensor([token_ids], device=model.device)
             model.generate(
                 inputs=inputs,
                 attention_mask=torch.ones_like(inputs),
@@ -175,13 +175,18 @@ class TransformersGenerator:
                 **sampling,
             )
 
-    def _chosen(self, adapter: str | None) -> Any:
+    @contextmanager
+    def _adapted(self, adapter: str | None) -> Iterator[Any]:
         """The model with an adapter switched on; the caller holds the turn."""
         if self._model is None:
             raise RuntimeError("it has been closed")
+        if adapter == NO_ADAPTER and self._adapter_ids:
+            with self._model.disable_adapter():
+                yield self._model
+            return
         if self._adapter_ids:
             self._model.set_adapter(adapter or self._adapter_ids[0])
-        return self._model
+        yield self._model
 
 
 class _Stopper:

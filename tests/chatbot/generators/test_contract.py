@@ -14,6 +14,7 @@ from chatbot.generators.base import ChatTurn, Generator, Prompt
 from chatbot.generators.llama_cpp import LlamaCppGenerator
 from chatbot.generators.openai import OpenAIGenerator
 from chatbot.generators.transformers import TransformersGenerator
+from tests.chatbot.tiny_adapters import random_adapter, word_adapter
 
 pytestmark = pytest.mark.models
 
@@ -220,5 +221,39 @@ def test_a_closed_model_says_so(gguf: Path) -> None:
 def test_an_unknown_adapter_is_refused(gguf: Path) -> None:
     engine = LlamaCppGenerator(gguf, context_tokens=512, parallel_turns=1)
     with pytest.raises(GenerationError, match="not loaded"):
-        list(engine.stream(QUESTION, adapter="none"))
+        list(engine.stream(QUESTION, adapter="unknown"))
+    assert "".join(engine.stream(QUESTION, adapter="none", max_new_tokens=4))
+    engine.close()
+
+
+def test_llama_cpp_answers_with_the_adapter_it_is_asked_for(gguf: Path, tmp_path: Path) -> None:
+    red, ten = (word_adapter(gguf, tmp_path / word, word) for word in ("red", "ten"))
+    bare = LlamaCppGenerator(gguf, context_tokens=512, parallel_turns=2)
+    engine = LlamaCppGenerator(
+        gguf, context_tokens=512, parallel_turns=2, adapters={"red": red.gguf, "ten": ten.gguf}
+    )
+    assert set(answer(engine, max_new_tokens=8).split()) == {"red"}
+    assert set(answer(engine, adapter="ten", max_new_tokens=8).split()) == {"ten"}
+    assert answer(engine, adapter="none", max_new_tokens=8) == answer(bare, max_new_tokens=8)
+    likely = {
+        name: engine.choose(QUESTION, [" red", " ten"], adapter=name) for name in ("red", "ten", "none")
+    }
+    assert likely["red"][0] > 0.9
+    assert likely["ten"][1] > 0.9
+    assert max(likely["none"]) < 0.1
+    with pytest.raises(GenerationError, match="loaded are red, ten"):
+        engine.choose(QUESTION, ["1"], adapter="six")
+    engine.close()
+    bare.close()
+
+
+def test_transformers_answers_with_the_adapter_it_is_asked_for(gguf: Path, tmp_path: Path) -> None:
+    adapter = random_adapter(tmp_path / "random", size=0.2)
+    engine = TransformersGenerator(gguf, context_tokens=512, adapters={"random": adapter.peft})
+    answers = {name: answer(engine, adapter=name, max_new_tokens=6) for name in (None, "random", "none")}
+    assert answers[None] == answers["random"] != answers["none"]
+    adapted, bare = (engine.choose(QUESTION, ["1"], prefix="[", adapter=name) for name in (None, "none"))
+    assert adapted != bare
+    with pytest.raises(GenerationError, match="not loaded"):
+        engine.choose(QUESTION, ["1"], adapter="unknown")
     engine.close()
