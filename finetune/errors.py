@@ -7,5 +7,9 @@ class DatasetError(FrontdeskError):
     """Examples cannot be made, read or written."""
 
 
+class ExportError(FrontdeskError):
+    """An adapter cannot be brought into another form."""
+
+
 class TrainingError(FrontdeskError):
     """A training run cannot start or go on."""
