@@ -17,7 +17,6 @@ import numpy.typing as npt
 from chatbot.adapter_files import GGUF_WEIGHTS, PEFT_CONFIG, PEFT_WEIGHTS
 from finetune.errors import ExportError
 
-
 Array = npt.NDArray[np.float32]
 _NAMES = {
     "self_attn.q_proj": "attn_q",
