@@ -9,13 +9,15 @@ import time
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 from chatbot.citations import Citations, best_quote, grounded_sentences, opening
+from chatbot.draft import Draft, begin
 from chatbot.errors import FrontdeskError, GenerationError, InputError
-from chatbot.generators.base import ChatTurn, Generator
+from chatbot.first_mark import FirstMark
+from chatbot.generators.base import Generator
+from chatbot.generators.swap import TurnGenerator, one_turn
 from chatbot.messages import (
     CitationAdded,
     Decided,
@@ -32,8 +34,8 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
-from chatbot.policy import PolicyDecision, decide
-from chatbot.prompt import FittedPrompt, Passage, Question, fit_conversation
+from chatbot.policy import PolicyDecision, decide, reconsider
+from chatbot.prompt import Passage
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, Evidence
 from chatbot.templates import Language, say
@@ -42,7 +44,6 @@ from chatbot.understand import language_of, standalone_query
 from knowledge_base.documents import FaqMatch, RetrievalResult
 
 log = logging.getLogger(__name__)
-_SEEN_CHARS = 600  # screen text beyond this crowds the passages out of a small window
 _PROMPT_PASSAGES = 3
 
 
@@ -81,6 +82,8 @@ class _Turn:
     result: RetrievalResult = field(default_factory=lambda: RetrievalResult(""))
     citations: Citations = field(default_factory=Citations)
     text: str = ""
+    adapter: str = ""
+    begins: FirstMark | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -156,13 +159,14 @@ class Assistant:
     def _answer(self, turn: _Turn, message: Message, question_id: str) -> Iterator[StreamEvent]:
         observation = yield from self._perceive(turn, message, question_id)
         yield from self._retrieve(turn, observation)
-        yield Decided(turn.decision.decision, turn.decision.reasons)
+        if turn.decision.decision is Decision.GENERATE:
+            with one_turn(self._generator, turn.conversation.id) as generator:
+                yield from self._composed_answer(turn, observation, generator)
+        else:
+            yield from _announced(turn)
         if turn.decision.decision is Decision.TEMPLATE and turn.decision.template:
             yield from self._reviewed_answer(turn, turn.decision.template)
-        elif turn.decision.decision is Decision.GENERATE:
-            yield StatusChanged(Stage.ANSWERING)
-            yield from self._composed_answer(turn, observation)
-        else:
+        elif turn.decision.decision is Decision.DECLINE:
             nothing = not observation.said and not observation.seen
             yield self._say(turn, say("nothing" if nothing else "decline", turn.language))
 
@@ -208,29 +212,58 @@ class Assistant:
         if citation:
             yield CitationAdded(citation)
 
-    def _composed_answer(self, turn: _Turn, observation: Observation) -> Iterator[StreamEvent]:
+    def _composed_answer(
+        self, turn: _Turn, observation: Observation, generator: TurnGenerator
+    ) -> Iterator[StreamEvent]:
+        """Ends without a word when the model would rather decline."""
         passages = [Passage.of(n, c.chunk) for n, c in enumerate(turn.result.chunks[:_PROMPT_PASSAGES], 1)]
         since_s = time.perf_counter()
         try:
-            fitted = self._fit(turn, observation, passages)
-            yield from self._generate(turn, observation, fitted, since_s)
+            draft = yield from self._begun(turn, observation, passages, generator)
+            if turn.decision.decision is Decision.GENERATE:
+                yield from self._generate(turn, observation, draft, since_s)
         except GenerationError as error:
             if turn.text:
                 raise  # what was said stands; the customer is told that it broke off
             log.warning("generation failed", exc_info=error)
             yield self._warn(turn, say("engine_failed", turn.language))
-        if not turn.text and passages:
-            yield from self._quoted_answer(turn, _most_specific(passages, observation.error_codes))
+        if not turn.text and passages and turn.decision.decision is Decision.GENERATE:
+            likeliest = turn.begins.number if turn.begins else 0
+            best = _most_specific(passages, observation.error_codes, likeliest)
+            yield from self._quoted_answer(turn, best)
         turn.mark("generate", since_s)
 
+    def _begun(
+        self, turn: _Turn, observation: Observation, passages: Sequence[Passage], generator: TurnGenerator
+    ) -> Steps[StreamEvent, None, Draft]:
+        images = []
+        if generator.sees_images:
+            images = [self._perceiver.visual_path(s.visual_sha256) for s in observation.screens]
+        turn.adapter = generator.adapter_id
+        try:
+            draft = begin(
+                generator, turn.conversation.messages, passages, observation, images, self._settings
+            )
+        except FrontdeskError:
+            yield from _announced(turn)
+            raise
+        turn.begins = draft.begins
+        if draft.begins and generator.refusal_threshold is not None:
+            turn.decision = reconsider(
+                turn.decision, draft.begins.refusal_probability, generator.refusal_threshold
+            )
+        yield from _announced(turn)
+        return draft
+
     def _generate(
-        self, turn: _Turn, observation: Observation, fitted: FittedPrompt, since_s: float
+        self, turn: _Turn, observation: Observation, draft: Draft, since_s: float
     ) -> Iterator[StreamEvent]:
-        pieces = self._timed(turn, observation, fitted, since_s)
+        pieces = self._timed(turn, draft, since_s)
+        asked = (observation.said, *observation.seen.splitlines())
+        sentences = grounded_sentences(pieces, draft.fitted.passages, asked, marks_first=bool(draft.prefix))
         joint = ""
         try:
-            asked = (observation.said, *observation.seen.splitlines())
-            for sentence in grounded_sentences(pieces, fitted.passages, asked):
+            for sentence in sentences:
                 quote = best_quote(sentence.text, sentence.passage)
                 number, citation = turn.citations.cite(sentence.passage, quote)
                 shown = f"{sentence.text.strip()} [{number}]"
@@ -241,35 +274,13 @@ class Assistant:
         finally:
             pieces.close()
 
-    def _timed(
-        self, turn: _Turn, observation: Observation, fitted: FittedPrompt, since_s: float
-    ) -> Steps[str, None, None]:
-        images = []
-        if self._generator.sees_images:
-            images = [self._perceiver.visual_path(s.visual_sha256) for s in observation.screens]
-        deltas = self._generator.stream(
-            fitted.prompt,
-            images=images,
-            max_new_tokens=self._settings.max_new_tokens,
-            temperature=self._settings.temperature,
-        )
-        for delta in deltas:
+    def _timed(self, turn: _Turn, draft: Draft, since_s: float) -> Steps[str, None, None]:
+        if draft.prefix:
+            yield draft.prefix  # its mark belongs to the first sentence
+        for delta in draft.pieces(self._settings):
             if "first_token" not in turn.timings_ms:
                 turn.mark("first_token", since_s)
             yield delta
-
-    def _fit(self, turn: _Turn, observation: Observation, passages: Sequence[Passage]) -> FittedPrompt:
-        limit = 2 * self._settings.max_history_turns
-        kept = turn.conversation.messages[-limit:] if limit else ()
-        history = _paired([ChatTurn(m.role, m.text) for m in kept])
-        return fit_conversation(
-            self._settings.company_name,
-            history,
-            passages,
-            Question(observation.said, observation.seen[:_SEEN_CHARS]),
-            count_tokens=self._generator.count_tokens,
-            limit_tokens=self._generator.context_tokens - self._settings.max_new_tokens,
-        )
 
     def _quoted_answer(self, turn: _Turn, passage: Passage) -> Iterator[StreamEvent]:
         shown = opening(passage)
@@ -298,20 +309,19 @@ class Assistant:
             timings_ms=turn.timings_ms,
             warnings=tuple(turn.warnings),
             stopped=stopped,
+            adapter=turn.adapter,
+            refusal_probability=turn.begins.refusal_probability if turn.begins else None,
         )
         return self._store.add_answer(turn.conversation.id, turn.conversation.visitor_id, turn.text, evidence)
 
 
-def _paired(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
-    """Question–answer pairs only: an unanswered question would make two user turns in a row."""
-    pairs = pairwise(turns)
-    return [
-        t for asked, told in pairs if asked.role == "user" and told.role == "assistant" and told.content
-        for t in (asked, told)
-    ]  # fmt: skip
+def _announced(turn: _Turn) -> Iterator[StreamEvent]:
+    yield Decided(turn.decision.decision, turn.decision.reasons)
+    if turn.decision.decision is Decision.GENERATE:
+        yield StatusChanged(Stage.ANSWERING)
 
 
-def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str]) -> Passage:
-    """The best passage whose own words name the error on the screen, else simply the best one."""
+def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:
+    """The best passage whose own words name the error on the screen, else the likeliest by the model, else the best."""
     named = (p for p in passages if any(code.lower() in p.text.lower() for code in error_codes))
-    return next(named, passages[0])
+    return next(named, passages[max(likeliest - 1, 0)])

@@ -18,6 +18,7 @@ MIN_WORDS = 3
 MAX_REFUSED = 3
 QUOTE_CHARS = 420
 _MARK = re.compile(r"\s*\[(\d{1,2})\]")
+_LAST_MARKS = re.compile(r"(?:[^\S\n]*\[\d{1,2}\])+\Z")
 _ANY_MARK = re.compile(r"\s*\[[\d,; ]{1,12}\]")
 _FACT = re.compile(
     r"(?:https?://|www\.)[^\s<>()\[\]\"'*]+"
@@ -157,15 +158,24 @@ class Citations:
 
 
 def grounded_sentences(
-    pieces: Iterable[str], passages: Sequence[Passage], asked: Sequence[str] = (), limit: int = 6
+    pieces: Iterable[str],
+    passages: Sequence[Passage],
+    asked: Sequence[str] = (),
+    limit: int = 6,
+    *,
+    marks_first: bool = False,
 ) -> Iterator[GroundedSentence]:
     """Turns the model's stream into sentences that may be shown.
 
     A repeat, or a third sentence that the passages do not carry, ends the answer: more would cost time only.
+
+    Args:
+        marks_first: Every mark stands before its sentence; else one between two sentences closes the first.
     """
     seen: set[str] = set()
     refused = 0
-    for sentence in split_sentences(pieces):
+    sentences = split_sentences(pieces)
+    for sentence in _with_marks_before(sentences) if marks_first else sentences:
         grounded = ground(sentence, passages, asked)
         if grounded is None:
             refused += bool(content_words(sentence))
@@ -177,3 +187,11 @@ def grounded_sentences(
             return
         seen.add(key)
         yield grounded
+
+
+def _with_marks_before(sentences: Iterable[str]) -> Iterator[str]:
+    marks = ""
+    for sentence in sentences:
+        own = _LAST_MARKS.sub("", sentence)
+        yield marks + own
+        marks = sentence[len(own) :]

@@ -19,11 +19,17 @@ QUESTION_MARGIN = 0.1
 
 @dataclass(frozen=True, slots=True)
 class PolicyDecision:
-    """The decision, its reasons in an agent's words, and the FAQ match when that is the answer."""
+    """The decision and its reasons in an agent's words.
+
+    Attributes:
+        template: The FAQ match when that is the answer.
+        code: The error code that was asked about and that a passage explains; empty when there is none.
+    """
 
     decision: Decision
     reasons: tuple[str, ...]
     template: FaqMatch | None = None
+    code: str = ""
 
 
 def decide(
@@ -48,7 +54,7 @@ def decide(
             Decision.TEMPLATE, (f"FAQ {match.entry.id} at similarity {match.similarity:.2f}",), match
         )
     if code := _known_code(observation, result):
-        return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",))
+        return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",), code=code)
     best = _evidence(result)
     if best >= evidence_min_similarity:
         return PolicyDecision(Decision.GENERATE, (f"best passage at similarity {best:.2f}",))
@@ -58,6 +64,21 @@ def decide(
         )
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
     return PolicyDecision(Decision.DECLINE, (reason,))
+
+
+def reconsider(decision: PolicyDecision, refusal_probability: float, threshold: float) -> PolicyDecision:
+    """Declines after all when the model would, unless a passage explains the very error code.
+
+    Args:
+        refusal_probability: How likely the model would begin with "no passage holds it".
+        threshold: From which it is believed.
+    """
+    if refusal_probability < threshold or decision.code:
+        return decision
+    reason = (
+        f"no passage holds the answer with probability {refusal_probability:.2f}, at least {threshold:.2f}"
+    )
+    return PolicyDecision(Decision.DECLINE, (*decision.reasons, reason))
 
 
 def _evidence(result: RetrievalResult) -> float:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from alembic import command
 from alembic.config import Config
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, create_engine, event, func, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, selectinload, sessionmaker
 
@@ -34,6 +34,8 @@ class Evidence:
 
     Attributes:
         retrieved: Id and score of every passage found, best first.
+        adapter: Id of the adapter that was asked, `none` for the bare base; empty when no model was.
+        refusal_probability: How likely the model would have said that no passage holds the answer.
     """
 
     decision: Decision
@@ -43,6 +45,8 @@ class Evidence:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     stopped: bool = False
+    adapter: str = ""
+    refusal_probability: float | None = None
 
 
 _EVIDENCE = TypeAdapter(Evidence)
@@ -81,6 +85,21 @@ class Conversation:
     created_at: datetime
     updated_at: datetime
     messages: tuple[StoredMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFeedback:
+    """What customers thought of the answers of one adapter; `none` is the bare base.
+
+    Attributes:
+        answers: Turns in which it was asked, with the `declined` among them.
+    """
+
+    adapter: str
+    answers: int
+    declined: int
+    thumbs_up: int
+    thumbs_down: int
 
 
 class ConversationStore:
@@ -201,6 +220,15 @@ class ConversationStore:
                 )
             )
 
+    def adapter_feedback(self, since: datetime | None = None) -> tuple[AdapterFeedback, ...]:
+        """The answers of each adapter and their newest ratings, for comparing one on trial with the usual one.
+
+        Args:
+            since: Only answers from then on; for a fair comparison, when the trial began.
+        """
+        with _storage_errors(), self._sessions() as session:
+            return tuple(AdapterFeedback(*row) for row in session.execute(_by_adapter(since)))
+
     def close(self) -> None:
         """Closes the database."""
         self._engine.dispose()
@@ -286,6 +314,30 @@ def _append(
     )
     session.add(row)
     return row.id
+
+
+def _by_adapter(since: datetime | None) -> Select[str, int, int, int, int]:
+    adapter = MessageRow.evidence["adapter"].as_string()
+    declined = MessageRow.evidence["decision"].as_string() == Decision.DECLINE
+    newest = select(func.max(FeedbackRow.id)).group_by(FeedbackRow.message_id)
+    query = (
+        select(
+            adapter,
+            func.count(),
+            _sum(declined),
+            _sum(FeedbackRow.rating > 0),
+            _sum(FeedbackRow.rating < 0),
+        )
+        .outerjoin(FeedbackRow, (FeedbackRow.message_id == MessageRow.id) & FeedbackRow.id.in_(newest))
+        .where(MessageRow.role == "assistant", adapter != "")
+        .group_by(adapter)
+        .order_by(adapter)
+    )
+    return query if since is None else query.where(MessageRow.created_at >= since)
+
+
+def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
 
 
 def _conversation(row: ConversationRow, messages: tuple[StoredMessage, ...] = ()) -> Conversation:

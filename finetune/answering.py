@@ -1,4 +1,4 @@
-"""Asks a model the rows, as the assistant would: refuse by the probability of "0" after "[", else answer.
+"""Asks a model the rows, as the assistant would: refuse by the probability of "0" as the first mark, else answer.
 
 Every answer is on the disk before the next is asked, so a killed run goes on where it was. Knows no metric.
 """
@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from chatbot.first_mark import first_mark
 from chatbot.generators.base import Generator
-from chatbot.prompt import ANSWER_PREFIX, REFUSAL, REFUSAL_NUMBER
+from chatbot.prompt import REFUSAL
 from finetune.evaluation_rows import EvaluationRow
 from finetune.journal import Journal
 from finetune.metrics import is_refusal
 
-_MOST_PASSAGES = 9  # numbers of one digit are one token
 Progress = Callable[[int, int], None]
 """Called with the rows done and all rows."""
 
@@ -28,7 +28,7 @@ class AnswerSettings:
 
     Attributes:
         adapter: Id of an adapter loaded in the generator; None is its default one, or the bare base.
-        refusal_threshold: Probability of "0" from which is refused; None lets the model write freely, as a
+        refusal_threshold: `FirstMark.refusal_probability` from which is refused; None lets the model write freely, as a
             base without calibration does, and reads a refusal from its words.
     """
 
@@ -42,7 +42,7 @@ class Answer:
     """What was answered.
 
     Attributes:
-        refusal_probability: Of "0" as the first passage number; None when it was not asked for.
+        refusal_probability: See `FirstMark`; None when it was not asked for.
         tokens: Pieces streamed, about one token each.
         decode_s: Seconds from the first piece to the last.
         total_s: Seconds of the whole answer, prompt included.
@@ -81,20 +81,10 @@ def answer_row(row: EvaluationRow, generator: Generator, settings: AnswerSetting
     started_s = time.perf_counter()
     if settings.refusal_threshold is None or not row.is_grounded:
         return _written(row, generator, settings, "", None, started_s)
-    likely = first_numbers(row, generator, settings.adapter)
-    probability = likely.pop(REFUSAL_NUMBER)
-    if probability >= settings.refusal_threshold or not likely:
-        return Answer(REFUSAL, True, probability, total_s=time.perf_counter() - started_s)
-    best = max(likely, key=lambda number: likely[number])
-    prefix = f"{ANSWER_PREFIX}{best}] "
-    return _written(row, generator, settings, prefix.rstrip(), probability, started_s)
-
-
-def first_numbers(row: EvaluationRow, generator: Generator, adapter: str | None) -> dict[int, float]:
-    """How likely an answer begins with each passage's number, and with 0."""
-    numbers = range(min(len(row.passages), _MOST_PASSAGES) + 1)
-    likely = generator.choose(row.prompt, [str(n) for n in numbers], prefix=ANSWER_PREFIX, adapter=adapter)
-    return dict(zip(numbers, likely, strict=True))
+    mark = first_mark(generator, row.prompt, len(row.passages), adapter=settings.adapter)
+    if mark.refusal_probability >= settings.refusal_threshold or not row.passages:
+        return Answer(REFUSAL, True, mark.refusal_probability, total_s=time.perf_counter() - started_s)
+    return _written(row, generator, settings, mark.prefix, mark.refusal_probability, started_s)
 
 
 def refusal_probabilities(
@@ -108,8 +98,8 @@ def refusal_probabilities(
     for done, row in enumerate(rows):
         progress(done, len(rows))
         if row.key not in journal.records:
-            likely = first_numbers(row, generator, adapter)
-            journal.add(row.key, {"refusal_probability": likely[REFUSAL_NUMBER]})
+            mark = first_mark(generator, row.prompt, len(row.passages), adapter=adapter)
+            journal.add(row.key, {"refusal_probability": mark.refusal_probability})
     progress(len(rows), len(rows))
     return {row.key: float(journal.records[row.key]["refusal_probability"]) for row in rows}
 

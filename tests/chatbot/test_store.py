@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from chatbot.messages import (
     ScreenReading,
 )
 from chatbot.schema import Base
-from chatbot.store import TITLE_CHARS, ConversationStore, Evidence, migrate
+from chatbot.store import TITLE_CHARS, AdapterFeedback, ConversationStore, Evidence, migrate
 
 PHOTO = Attachment("a" * 64, Kind.IMAGE, "image/png", "screen.png", 1234, 640, 480)
 SCREEN = ScreenReading("a" * 64, (OcrLine("Error E-07", 0.9, (0, 0, 9, 9)),), 640, 480, ("E-07",))
@@ -285,3 +286,23 @@ def test_a_conversation_exported_as_markdown_reads_like_one(store: ConversationS
     assert text.index("**Customer**") < text.index("**Assistant**")
     assert "- attached: screen.png" in text
     assert "[1] Returns https://wren.example/returns" in text
+
+
+def test_feedback_is_counted_by_adapter_and_only_the_newest_of_an_answer(store: ConversationStore) -> None:
+    def answered(adapter: str, decision: Decision = Decision.GENERATE) -> str:
+        evidence = Evidence(decision, adapter=adapter)
+        return store.add_answer(store.create("ann").id, "ann", "Within 45 days.", evidence)
+
+    liked, changed, taken_back = answered("shop-1"), answered("shop-1"), answered("shop-2")
+    answered("shop-2", Decision.DECLINE)
+    answered("")  # a reviewed answer asks no adapter
+    ratings = ((liked, 1), (changed, 1), (changed, -1), (taken_back, 1), (taken_back, 0))
+    for message_id, rating in ratings:
+        store.add_feedback(message_id, "ann", rating)
+    assert store.adapter_feedback() == (
+        AdapterFeedback("shop-1", answers=2, declined=0, thumbs_up=1, thumbs_down=1),
+        AdapterFeedback("shop-2", answers=2, declined=1, thumbs_up=0, thumbs_down=0),
+    )
+    trial_began = datetime.now(UTC)
+    store.add_feedback(answered("shop-2"), "ann", 1)
+    assert store.adapter_feedback(trial_began) == (AdapterFeedback("shop-2", 1, 0, 1, 0),)

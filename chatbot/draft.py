@@ -1,0 +1,91 @@
+"""One answer as the model is asked for it: the prompt that fits, how the answer begins, and its pieces.
+
+Knows no events, and leaves to others what of it a customer may see.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from chatbot.first_mark import FirstMark, first_mark
+from chatbot.generators.base import ChatTurn
+from chatbot.generators.swap import TurnGenerator
+from chatbot.messages import Observation
+from chatbot.prompt import FittedPrompt, Passage, Question, fit_conversation
+from chatbot.settings import Settings
+from chatbot.store import StoredMessage
+
+_SEEN_CHARS = 600  # screen text beyond this crowds the passages out of a small window
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the model is asked.
+
+    Attributes:
+        begins: With which passage the answer begins; None where the adapter's marks are not calibrated, and the
+            model begins as it likes.
+    """
+
+    generator: TurnGenerator
+    fitted: FittedPrompt
+    images: Sequence[Path]
+    begins: FirstMark | None
+
+    def pieces(self, settings: Settings) -> Iterator[str]:
+        """The answer as it is written, without its beginning; errors as for `Generator.stream`."""
+        return self.generator.stream(
+            self.fitted.prompt,
+            images=self.images,
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            prefix=self.prefix,
+        )
+
+    @property
+    def prefix(self) -> str:
+        """How the answer begins; empty when that is left to the model."""
+        return self.begins.prefix if self.begins else ""
+
+
+def begin(
+    generator: TurnGenerator,
+    earlier: Sequence[StoredMessage],
+    passages: Sequence[Passage],
+    observation: Observation,
+    images: Sequence[Path],
+    settings: Settings,
+) -> Draft:
+    """Fits everything into the model's window and, where the adapter is calibrated, asks how the answer begins.
+
+    Args:
+        earlier: Messages of the conversation before this question, oldest first.
+        images: For a model that sees them.
+
+    Raises:
+        InputError: The question alone does not fit.
+        GenerationError: The engine failed, or does not tell probabilities.
+    """
+    limit = 2 * settings.max_history_turns
+    fitted = fit_conversation(
+        settings.company_name,
+        _paired([ChatTurn(m.role, m.text) for m in (earlier[-limit:] if limit else ())]),
+        passages,
+        Question(observation.said, observation.seen[:_SEEN_CHARS]),
+        count_tokens=generator.count_tokens,
+        limit_tokens=generator.context_tokens - settings.max_new_tokens,
+    )
+    begins = None
+    if generator.refusal_threshold is not None:
+        begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=images)
+    return Draft(generator, fitted, images, begins)
+
+
+def _paired(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """Question–answer pairs only: an unanswered question would make two user turns in a row."""
+    pairs = pairwise(turns)
+    return [
+        t for asked, told in pairs if asked.role == "user" and told.role == "assistant" and told.content
+        for t in (asked, told)
+    ]  # fmt: skip

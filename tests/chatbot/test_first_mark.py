@@ -1,0 +1,71 @@
+"""How an answer begins is asked before it is written, in the tokens that a model has learned."""
+
+import pytest
+
+from chatbot.draft import begin
+from chatbot.first_mark import FirstMark, first_mark
+from chatbot.generators.base import ChatTurn
+from chatbot.generators.llama_cpp import LlamaCppGenerator
+from chatbot.generators.swap import TurnGenerator
+from chatbot.messages import Observation
+from chatbot.prompt import Passage
+from chatbot.settings import Settings
+from finetune.dataset.example import Example
+from finetune.encoding import encode
+from tests.conftest import ModelFiles
+from tests.fakes import FakeGenerator
+
+PROMPT = [ChatTurn("user", "Can I return a Dot?")]
+
+
+def test_the_likeliest_passage_begins_the_answer_however_likely_a_refusal_is() -> None:
+    mark = first_mark(FakeGenerator(likely={"0": 0.9, "1": 0.01, "2": 0.09}), PROMPT, 2)
+    assert mark == FirstMark(0.9, 2)
+    assert mark.prefix == "[2]"
+
+
+def test_a_refusal_is_measured_against_the_passages_and_not_against_all_words() -> None:
+    mark = first_mark(FakeGenerator(likely={"0": 0.02, "1": 0.06, "W": 0.92}), PROMPT, 1)
+    assert mark == FirstMark(pytest.approx(0.25), 1)
+
+
+def test_only_the_passages_that_are_there_are_asked_for() -> None:
+    mark = first_mark(FakeGenerator(likely={"0": 0.1, "1": 0.2, "2": 0.7}), PROMPT, 1)
+    assert mark == FirstMark(pytest.approx(1 / 3), 1)
+    assert first_mark(FakeGenerator(), PROMPT, 0) == FirstMark(1.0, 0)
+
+
+def test_a_model_that_marks_nothing_refuses() -> None:
+    assert first_mark(FakeGenerator(likely={"W": 1.0}), PROMPT, 2).refusal_probability == 1
+
+
+def test_without_a_calibrated_adapter_the_model_begins_as_it_likes(settings: Settings) -> None:
+    passages = [Passage(1, "returns", "Returns", "", "Within 45 days.")]
+    draft = begin(TurnGenerator(FakeGenerator()), (), passages, Observation("Can I?"), (), settings)
+    assert draft.begins is None
+    assert draft.prefix == ""
+    assert "".join(draft.pieces(settings)) == FakeGenerator().says
+
+
+@pytest.mark.models
+def test_an_answer_is_asked_for_in_the_tokens_that_training_gives_it(model_files: ModelFiles) -> None:
+    from transformers import AutoTokenizer
+
+    gguf = model_files.llm
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
+    passages = "[1] Returns\nWithin 45 days.\n\n[2] Codes\nWR-204 is far.\n\nQuestion: Can I?"
+    prompt = (ChatTurn("system", "You are terse."), ChatTurn("user", passages))
+    rest = " You can return it within 45 days."
+    engine = LlamaCppGenerator(gguf, context_tokens=512, parallel_turns=1)
+
+    def tokens(text: str) -> list[int]:
+        return list(engine._post("/tokenize", {"content": text, "parse_special": True})["tokens"])
+
+    for number in (1, 2):
+        example = Example(prompt, FirstMark(0.1, number).prefix + rest, "heading", "returns", number)
+        learned = list(encode(tokenizer, example).input_ids)
+        request = engine._request(prompt, FirstMark(0.1, number).prefix, (), None, 4)
+        templated = engine._post("/apply-template", {"messages": request["messages"]})["prompt"]
+        assert tokens(templated) + tokens(rest) == learned[:-1]
+        assert tokens(templated)[-3:] == [*tokens("["), *tokens(str(number)), *tokens("]")]
+    engine.close()
