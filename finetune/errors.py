@@ -13,3 +13,7 @@ class ExportError(FrontdeskError):
 
 class TrainingError(FrontdeskError):
     """A training run cannot start or go on."""
+
+
+class RedactionError(FrontdeskError):
+    """Conversations cannot be redacted, or a file is not what redaction wrote."""

@@ -26,6 +26,10 @@ _STREET_WORDS = frozenset(
     "gata gatan väg vägen gade vej vei veien gränd straat laan plein kade weg gracht "
     "katu tie kuja polku tänav tee maantee puiestee λεωφόρος οδός leoforos odos".split()
 )
+_CAPITAL_STREET_WORDS = frozenset(
+    "way yard rise green wharf view bank end hollow heights park vale field fields farm mill "
+    "cottages common walk wood".split()
+)
 _STREET_ENDINGS = (
     "straße strasse gasse weg platz allee gatan gata vägen väg gränd gade vej vejen vei veien gate "
     "gaten straat laan plein dijk kade gracht "
@@ -48,7 +52,7 @@ _LEAD = any_of(
     "living at",
     "(?:re)?located (?:at|in)",
     "meet (?:me|you|us|him|her) at",
-    "(?:ship|send|deliver|post|mail|sent|delivered|shipped)(?: \\w+){0,3} to",
+    "(?:ship|send|deliver|post|mail|sent|delivered|shipped|return|returned)(?: \\w+){0,3} to",
     "arrived at",
     "moved to",
     "staying at",
@@ -157,8 +161,10 @@ class _Walker:
             token = self._tokens[j]
             if not self._goes_on(j) or not (self._is_name_like(token) or token.is_number):
                 break
-            if (token.is_word and self._is_street_word(token)) or (
-                token.is_number and last == i and self._has_rare_name(i + 1, j)
+            if (
+                self._is_street_word(token)
+                or (j > i + 1 and _is_capital_street_word(token))
+                or (token.is_number and last == i and self._has_rare_name(i + 1, j))
             ):
                 last = j
         return (i, last) if last > i else None
@@ -178,6 +184,8 @@ class _Walker:
             if j > i and _closes(self._tokens[j - 1]):
                 return None
             if here.is_number:
+                if not here.gap:  # `IPv6`
+                    return None
                 return (
                     (i, j)
                     if _is_house_number(here) and any(self._is_rare(t) for t in self._tokens[i:j])
@@ -203,8 +211,12 @@ class _Walker:
 
     def _is_street_word(self, token: Token) -> bool:
         word = token.lower
+        if not token.is_word:
+            return False
         if word in _STREET_WORDS:
-            return token.is_capital or len(word) > 3 or token.text.endswith(".") or word in ("ul", "str")
+            return (
+                token.is_capital or len(word) > 3 or token.text.endswith(".") or word in ("ul", "str", "rue")
+            )
         return len(word) > 6 and word.endswith(tuple(_STREET_ENDINGS)) and word not in self._words.everyday
 
     def _is_name_like(self, token: Token) -> bool:
@@ -336,11 +348,11 @@ class _Walker:
         return i + 1 < len(self._tokens) and self._tokens[i + 1].is_capital and self._tokens[i + 1].is_word
 
     def _is_lone_state(self, i: int) -> bool:
-        """Two small letters between a comma and a code: `delmas, mp 35739`."""
+        """Two small letters before a code, after a comma or a box: `delmas, mp 35739`, `dpo ap 51065`."""
         after = self._tokens[i + 1 : i + 2]
         return (
             len(self._tokens[i].text) == 2
-            and self._tokens[i - 1].text == ","
+            and (self._tokens[i - 1].text == "," or self._tokens[i - 1].lower in _BOXED)
             and bool(after)
             and after[0].is_number
         )
@@ -349,11 +361,11 @@ class _Walker:
         """Whether a find that no word led to is an address: it has a street, or several of its parts."""
         tokens = self._tokens[start : end + 1]
         anchor = self._tokens[first : last + 1]
-        streets = any(self._is_street_word(t) for t in anchor if t.is_word)
+        streets = any(self._is_street_word(t) or _is_capital_street_word(t) for t in anchor)
         single = sum(t.is_number for t in anchor) < 2 and anchor[0].is_word
         numbers = sum(t.is_number for t in tokens)
         units = any(t.lower in _UNIT for t in tokens)
-        boxed = any(t.lower in _BOXED for t in anchor)
+        boxed = any(t.lower in _BOXED for t in tokens)
         several_lines = tokens[-1].line > tokens[0].line
         commas = any(t.text == "," for t in tokens)
         return (
@@ -394,6 +406,11 @@ _BOXED = frozenset("box psc cmr fpo apo dpo postfach".split())
 def _closes(token: Token) -> bool:
     """A word with a full stop that is no abbreviation."""
     return token.is_word and token.text.endswith(".") and len(token.text) > 5
+
+
+def _is_capital_street_word(token: Token) -> bool:
+    """`Yard` in `3 Plover Yard`: words that are too common to count in small letters."""
+    return token.is_capital and token.lower in _CAPITAL_STREET_WORDS
 
 
 def _is_house_number(token: Token) -> bool:

@@ -37,7 +37,10 @@ def _digits_between(fewest: int, most: int) -> "re.Pattern[str]":
 
 
 def _has_phone_length(text: str) -> bool:
-    return 6 <= len(digits_of(text)) <= 15 and not re.fullmatch(r"(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?.*", text)
+    other = re.fullmatch(
+        r"(?:19|20)\d\d[-/.]\d\d?[-/.]\d\d?.*|\d{1,3}(?:\.\d{1,3}){3}", text
+    )  # a date, an IPv4 address
+    return 6 <= len(digits_of(text)) <= 15 and not other
 
 
 def _is_spaced_phone(text: str) -> bool:
@@ -276,6 +279,12 @@ PATTERNS = (
             len(digits_of(found)) >= 4 and not _looks_like_date(found) and not _is_year(found)
         ),
         reach=28,
+    ),
+    Pattern(
+        PiiType.ACCOUNT_NUMBER,
+        re.compile(r"(?<!\w)[A-Z]{2}U?[ -]?\d(?:[ .]?\d){6,11}(?!\w)", re.I),
+        0.85,
+        cue=any_of("vat(?: id| number| no\\.?)?", "ust-?id(?:-?nr)?\\.?", "uid", "tva", "btw", "iva"),
     ),
     Pattern(
         PiiType.ACCOUNT_NUMBER,

@@ -38,7 +38,7 @@ _PERSON_BEFORE = frozenset(
     "by with between told asked gave give met thanks thank hi hello hey dear says said ask tell for "
     "and ex former early late "
     "songwriter producer director president actor singer author son daughter wife husband kid brother "
-    "sister mother father mom "
+    "sister aunt uncle cousin nephew niece mother father mom "
     "dad friend boss manager partner colleague assistant leave leaving me under why is does did".split()
 )
 _PERSON_AFTER = frozenset(
@@ -54,8 +54,9 @@ _PLACE_AFTER = frozenset(
     "city town village state province airport station park country apartments temple hills vs cinema".split()
 )
 _JOINTS = frozenset({"and", "or", ",", "&", "to", "with"})
+_SPEECH_BEFORE = frozenset("says said asked told replied wrote explained shouted".split())
 _SPEECH_AFTER = frozenset(
-    "said says shouted told asked replied wrote spent explained shrugged whispered".split()
+    "said says shouted told asked replied wrote spent lives lived explained shrugged whispered".split()
 )
 _AIMED_AT = frozenset("shouted yelled looked looking stared smiled laughed mad angry upset".split())
 _WORK_BEFORE = frozenset(
@@ -78,12 +79,15 @@ class _Run:
         return [t for t in tokens if t.is_word and len(t.lower) > 1 and t.lower not in PARTICLES]
 
     def before(self, distance: int = 1) -> str:
-        i = self.first - distance
-        return self.tokens[i].lower if i >= 0 else ""
+        return self._word(self.first - distance, self.first)
 
     def after(self, distance: int = 1) -> str:
-        i = self.last + distance
-        return self.tokens[i].lower if i < len(self.tokens) else ""
+        return self._word(self.last + distance, self.last)
+
+    def _word(self, i: int, beside: int) -> str:
+        """The word at token `i` when it is on the line of token `beside`."""
+        there = 0 <= i < len(self.tokens) and self.tokens[i].line == self.tokens[beside].line
+        return self.tokens[i].lower if there else ""
 
 
 def find_persons(tokens: Sequence[Token]) -> Iterator[PiiSpan]:
@@ -102,15 +106,25 @@ def find_persons(tokens: Sequence[Token]) -> Iterator[PiiSpan]:
 
 
 def find_listed(tokens: Sequence[Token]) -> Iterator[PiiSpan]:
-    """For texts that no tagger has read: a listed given name and a family name, as in `Camille Berthier`."""
+    """For texts that no tagger has read: a listed given name and a family name, as in `Camille Berthier`.
+
+    The family name is listed or looks like one, or it ends its sentence, as in a signature.
+    """
     names = lexicon()
-    for first, second in pairwise(tokens):
+    for i, (first, second) in enumerate(pairwise(tokens)):
         if not (first.is_capital and second.is_capital and first.line == second.line and second.gap):
             continue
         given, family = _bare(first), _bare(second)
-        likely = family in names.family or family in names.given or family.endswith(NAME_ENDINGS)
-        if given in names.given and given not in names.everyday and likely and family not in names.everyday:
+        if given not in names.given or given in names.everyday or family in names.everyday:
+            continue
+        listed = family in names.family or family in names.given or family.endswith(NAME_ENDINGS)
+        if listed or _ends_sentence(tokens, i + 1):
             yield PiiSpan(PiiType.PERSON, first.start, _end(second), 0.7)
+
+
+def _ends_sentence(tokens: Sequence[Token], i: int) -> bool:
+    last = i + 1 == len(tokens) or tokens[i + 1].line != tokens[i].line
+    return last or tokens[i].text.endswith(".") or tokens[i + 1].text in ".,!?;)"
 
 
 def _with_company(scored: list[tuple[_Run, float]]) -> list[tuple[_Run, float]]:
@@ -178,18 +192,20 @@ def _run_end(tokens: Sequence[Token], first: int) -> int:
             or _is_small_family(tokens, i)
         ):
             last = i
-        elif tokens[i].lower not in PARTICLES or i - last > 2:
+        elif (tokens[i].lower not in PARTICLES and not _is_initial(tokens[i])) or i - last > 2:
             break
         i += 1
     return last
 
 
 def _is_small_family(tokens: Sequence[Token], i: int) -> bool:
-    """`patricia desrosiers`: an uncommon word after a given name, both in small letters."""
+    """`patricia desrosiers`, `patricia h desrosiers`: an uncommon word after a given name, in small letters."""
     names, before = lexicon(), tokens[i - 1].lower
+    if i > 1 and _is_initial(tokens[i - 1]) and tokens[i - 2].line == tokens[i].line:
+        before = tokens[i - 2].lower
     if (
         tokens[i].is_capital
-        or tokens[i - 1].is_capital
+        or (tokens[i - 1].is_capital and not _is_initial(tokens[i - 1]))
         or not tokens[i].is_word
         or before not in names.given
         or before in names.everyday
@@ -321,6 +337,8 @@ def _from_context(run: _Run, words: list[Token]) -> float:
         score += 1.5
     if before in _PERSON_BEFORE:
         score += 0.8
+    if before in _SPEECH_BEFORE and run.before(2)[-1:] in ('"', "”", "'", "’", ","):
+        score += 2.3
     if after in _SPEECH_AFTER:
         score += 2.3
     elif after in _PERSON_AFTER or run.tokens[run.last].text.endswith(("'s", "’s")):

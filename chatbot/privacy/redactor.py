@@ -82,7 +82,22 @@ class Redactor:
 
     def mask_turns(self, turns: Sequence[str], language: str = "") -> list[Masked]:
         """`mask` for each turn of one conversation."""
-        return [mask_spans(t, s) for t, s in zip(turns, self.detect_turns(turns, language), strict=True)]
+        return self.mask_conversations([turns], language)[0]
+
+    def mask_conversations(
+        self, conversations: Sequence[Sequence[str]], language: str = ""
+    ) -> list[list[Masked]]:
+        """`mask_turns` for many conversations, with the model's work done in batches."""
+        found = self.detect_conversations(conversations, language)
+        return [
+            [mask_spans(t, s) for t, s in zip(turns, spans, strict=True)]
+            for turns, spans in zip(conversations, found, strict=True)
+        ]
+
+    @property
+    def has_model(self) -> bool:
+        """Whether names are found by the language model and not by patterns and phrases alone."""
+        return self._engine is not None
 
     def _needs_model(self, text: str, language: str) -> bool:
         if not self._engine or not text.strip() or language == "zh":

@@ -194,6 +194,13 @@ def test_a_name_that_was_found_once_is_found_wherever_it_stands(model_redactor: 
 
 
 @pytest.mark.models
+def test_the_next_turns_first_word_is_no_part_of_a_signature(model_redactor: Redactor) -> None:
+    masked = model_redactor.mask_turns(["no, forgot. Hilde Verstraete", "Support can correct an invoice."])
+    assert masked[0].text == "no, forgot. <PERSON>"
+    assert masked[1].counts == {}
+
+
+@pytest.mark.models
 @pytest.mark.parametrize(
     "text",
     [
