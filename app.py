@@ -3,6 +3,9 @@
 import sys
 
 from chatbot.cli import cli
+from finetune.commands import finetune_app
+
+cli.add_typer(finetune_app, name="finetune")
 
 
 def main() -> None:

@@ -313,7 +313,8 @@ class _Run:
 
     def _finish(self, *, stopped_early: bool) -> TrainResult:
         state = self._state
-        self._save()
+        if state.step > self._done_before:
+            self._save()
         if self._best and self._settings.method != "adalora":  # its last weights are those that were pruned
             set_trained_tensors(self._model, self._best)
         result = TrainResult(

@@ -72,6 +72,12 @@ class Recipe(_Part):
     """How the examples are made."""
     train: TrainSettings
     """How the adapter is trained."""
+    calibration_headings: int = Field(200, ge=1)
+    """Headings of unseen articles that the refusal threshold is fitted on, beside the validation part."""
+    held_out: str
+    """`articles.jsonl` of a company that nothing is trained or fitted on; the adapter is measured on it."""
+    about: str = ""
+    """Sources, licences and limits, for the data card."""
 
 
 def load_recipe(name: str = "support-en") -> Recipe:
@@ -94,12 +100,26 @@ def chosen_articles(recipe: Recipe, data: Path) -> list[dict[str, Any]]:
         EvaluationError: The file cannot be read.
         DatasetError: It holds no article that the recipe can use.
     """
+    found = _usable_articles(recipe, data)
+    if not found:
+        raise DatasetError(f"{recipe.help_centre.articles} holds no article that the recipe can use.")
+    return found[: recipe.help_centre.limit]
+
+
+def unseen_articles(recipe: Recipe, data: Path) -> list[dict[str, Any]]:
+    """The usable articles that were not drawn: no example is made of them.
+
+    Raises:
+        EvaluationError: The file cannot be read.
+    """
+    return _usable_articles(recipe, data)[recipe.help_centre.limit :]
+
+
+def _usable_articles(recipe: Recipe, data: Path) -> list[dict[str, Any]]:
     wanted = recipe.help_centre
     found = [row for _, row in read_jsonl(data / wanted.articles) if _is_usable(row, wanted)]
     random.Random(wanted.draw).shuffle(found)  # noqa: S311 (a draw, not a secret)
-    if not found:
-        raise DatasetError(f"{wanted.articles} holds no article that the recipe can use.")
-    return found[: wanted.limit]
+    return found
 
 
 def _is_usable(row: dict[str, Any], wanted: HelpCentre) -> bool:

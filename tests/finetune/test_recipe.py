@@ -1,48 +1,24 @@
 """The recipe of the shipped adapter, and making its examples from other data."""
 
-import csv
-import json
 from pathlib import Path
 
 import pytest
 
 from finetune.dataset import Dataset
 from finetune.errors import DatasetError
-from finetune.recipe import Recipe, build_recipe, chosen_articles, load_recipe
-from tests.finetune.help_pages import documents
+from finetune.recipe import Recipe, build_recipe, chosen_articles, load_recipe, unseen_articles
+from tests.finetune.small_recipe import small_recipe, write_recipe_data
 from tests.knowledge_base.conftest import HashingEmbedder
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    (folder / "centre").mkdir(parents=True)
-    rows = [{"id": d.id, "title": d.title, "text": d.text, "path": d.id} for d in documents()]
-    rows += [{"id": 7, "title": "Short", "text": "short", "path": "a"}]
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (folder / "centre" / "articles.jsonl").write_text(text, "utf-8")
-    (folder / "intents" / "banking77").mkdir(parents=True)
-    with (folder / "intents" / "banking77" / "train.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows(
-            [("sentence", "label"), ("where is my card", "card_arrival"), ("a joke", "oos")]
-        )
-    return folder
+    return write_recipe_data(tmp_path / "data")
 
 
 @pytest.fixture
 def recipe() -> Recipe:
-    shipped = load_recipe()
-    centre = shipped.help_centre.model_copy(
-        update={
-            "articles": "centre/articles.jsonl",
-            "limit": 6,
-            "leave_out": ("page-lamp",),
-            "min_chars": 100,
-        }
-    )
-    few = shipped.dataset.model_copy(update={"examples": 30})
-    changed = {"help_centre": centre, "topic_contexts": 6, "dataset": few, "validation_share": 0.3}
-    return shipped.model_copy(update=changed)
+    return small_recipe()
 
 
 def _build(recipe: Recipe, data: Path, work: Path) -> Dataset:
@@ -66,9 +42,16 @@ def test_the_same_data_give_the_same_dataset(recipe: Recipe, data: Path, tmp_pat
 
 def test_articles_that_are_short_or_no_articles_are_not_drawn(recipe: Recipe, data: Path) -> None:
     drawn = [row["id"] for row in chosen_articles(recipe, data)]
-    assert len(drawn) == 6
+    assert len(drawn) == 5
     assert not {"page-lamp", 7} & set(drawn)
     assert drawn == [row["id"] for row in chosen_articles(recipe, data)]
+
+
+def test_unseen_articles_are_those_that_were_not_drawn(recipe: Recipe, data: Path) -> None:
+    drawn = [row["id"] for row in chosen_articles(recipe, data)]
+    unseen = [row["id"] for row in unseen_articles(recipe, data)]
+    assert unseen
+    assert not set(drawn) & set(unseen)
 
 
 def test_progress_is_told_by_part(recipe: Recipe, data: Path, tmp_path: Path) -> None:
