@@ -1,58 +1,11 @@
-"""`frontdesk finetune …`: from data to an adapter, on the command line."""
-
-import json
-import sys
-from pathlib import Path
-from typing import Annotated
+"""`frontdesk finetune`: all commands of the tuning loop under one name."""
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TaskID
 
-from chatbot.cli_errors import readable_errors
-from chatbot.settings import load_settings
+from finetune.data_commands import data_app
+from finetune.recipe_commands import recipe_app
+from finetune.registry_commands import registry_app
 
-finetune_app = typer.Typer(help="Train adapters and make the shipped one again.", no_args_is_help=True)
-err = Console(stderr=True)
-
-
-@finetune_app.callback()
-def _finetune() -> None:
-    """Keeps `recipe` a command of its own while it is the only one."""
-
-
-@finetune_app.command()
-def recipe(
-    name: Annotated[str, typer.Argument(help="Recipe that comes with Frontdesk.")] = "support-en",
-    data: Annotated[Path, typer.Option(help="Folder with the recipe's data.")] = Path("data"),
-    work: Annotated[Path, typer.Option(help="Folder for what is in between.")] = Path("adapter-work"),
-    out: Annotated[Path, typer.Option(help="Folder of the adapter.")] = Path("adapter"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Make an adapter by a recipe: examples, training, refusal threshold, measurement. Goes on where it was killed."""
-    from finetune.make_adapter import make_adapter_from_settings
-
-    with readable_errors(), Progress(console=err) as shown:
-        manifest = make_adapter_from_settings(name, data, work, out, load_settings(), _Bars(shown).tell)
-    if as_json:
-        found = {
-            "id": manifest.id,
-            "refusal_threshold": manifest.refusal_threshold,
-            "metrics": dict(manifest.metrics),
-        }
-        sys.stdout.write(json.dumps(found) + "\n")
-    else:
-        err.print(f"The adapter {manifest.id} is in {out}.", highlight=False)
-
-
-class _Bars:
-    """One progress bar for each stage."""
-
-    def __init__(self, shown: Progress) -> None:
-        self._shown = shown
-        self._bars: dict[str, TaskID] = {}
-
-    def tell(self, name: str, done: int, total: int) -> None:
-        if name not in self._bars:
-            self._bars[name] = self._shown.add_task(name)
-        self._shown.update(self._bars[name], completed=done, total=total)
+finetune_app = typer.Typer(help="From past conversations to a better adapter.", no_args_is_help=True)
+for part in (data_app, recipe_app, registry_app):
+    finetune_app.add_typer(part)

@@ -96,3 +96,9 @@ def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
     done = CliRunner().invoke(cli, ["finetune", "recipe", "support-xx", "--data", str(tmp_path)])
     assert done.exit_code == 1
     assert "no recipe" in done.output
+
+
+@pytest.mark.parametrize("command", ["import", "redact", "recipe", "list", "show", "promote", "rollback"])
+def test_all_commands_of_the_loop_are_under_one_name(command: str) -> None:
+    done = CliRunner().invoke(cli, ["finetune", command, "--help"])
+    assert done.exit_code == 0, done.output
