@@ -59,6 +59,7 @@ class AdapterManifest:
         gate: None before it has been evaluated.
         conversations: `erasure_key` of every conversation it was trained on.
         customers: `erasure_key` of their customers.
+        languages: Codes of the languages that its refusal threshold was fitted in; it means nothing in others.
     """
 
     id: str
@@ -76,6 +77,7 @@ class AdapterManifest:
     gate: Gate | None = None
     conversations: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
 
 
 _MANIFEST = TypeAdapter(AdapterManifest)

@@ -57,13 +57,13 @@ def measure_engine(settings: Settings) -> Result:
     bare = _bare_server(path, settings)
     timings: dict[str, list[_Timing]] = {"ours": [], "bare": []}
     for turn in range(ROUNDS + 1):
-        prompt = _prompt(f"Round {turn}: how long do I have to return a router?")
+        prompt = bench_prompt(f"Round {turn}: how long do I have to return a router?")
         timings["bare"].append(_time_bare(bare, prompt))
         timings["ours"].append(_time(ours.stream(prompt, max_new_tokens=_ANSWER_TOKENS)))
-    prompt_tokens = ours.count_tokens(_prompt("Round 1: how long do I have to return a router?"))
+    prompt_tokens = ours.count_tokens(bench_prompt("Round 1: how long do I have to return a router?"))
     ours.close()
     median = {name: _median(rounds[1:]) for name, rounds in timings.items()}  # the first round warms up
-    return _result(
+    return bench_result(
         "engine",
         {
             "prompt_tokens": prompt_tokens,
@@ -97,7 +97,7 @@ def measure_turn(settings: Settings) -> Result:
     extra = metrics["typed_first_token_s"] - metrics["bare_first_token_s"]
     metrics["typed_first_token_extra_s"] = extra
     ratio = metrics["typed_first_token_s"] / metrics["bare_first_token_s"]
-    return _result("turn", metrics, {"typed_first_token": ratio})
+    return bench_result("turn", metrics, {"typed_first_token": ratio})
 
 
 def _turns(settings: Settings) -> dict[str, float]:
@@ -235,13 +235,14 @@ def _timing(started: float, stamps: Sequence[float]) -> _Timing:
     return _Timing(stamps[0] - started, (len(stamps) - 1) / max(stamps[-1] - stamps[0], 1e-9))
 
 
-def _prompt(question: str) -> Prompt:
+def bench_prompt(question: str) -> Prompt:
+    """A question with a passage, of which nothing is in the engine's cache when the question is new."""
     passage = Passage(1, "returns", "Returns and refunds", "", _PASSAGE * 4)
     prompt = render_conversation("Wrenfield", [], [passage], Question(question))
     return [
         ChatTurn("system", f"{question} {prompt[0].content}"),
         *prompt[1:],
-    ]  # nothing is cached from before
+    ]
 
 
 def _median(rounds: Sequence[_Timing]) -> _Timing:
@@ -264,7 +265,8 @@ def _rss_mb() -> float:
     return float(psutil.Process().memory_info().rss) / 1e6
 
 
-def _result(name: str, metrics: dict[str, float], ratios: dict[str, float]) -> Result:
+def bench_result(name: str, metrics: dict[str, float], ratios: dict[str, float]) -> Result:
+    """Figures as every bench reports them."""
     machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count() or 1}
     return {
         "bench": name,

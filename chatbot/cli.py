@@ -233,6 +233,14 @@ def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     _bench("turn", measure_turn, as_json)
 
 
+@bench_app.command("swap")
+def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """First tokens under eight streams while an adapter is changed, against the same load without a change."""
+    from chatbot.bench_swap import measure_swap
+
+    _bench("swap", measure_swap, as_json)
+
+
 @kb_app.command("add")
 def kb_add(paths: Annotated[list[Path], typer.Argument(help="Files or folders.")]) -> None:
     """Take articles and FAQ tables in; exit code 1 if any failed."""

@@ -15,6 +15,7 @@ from chatbot.messages import Observation
 from chatbot.prompt import FittedPrompt, Passage, Question, fit_conversation
 from chatbot.settings import Settings
 from chatbot.store import StoredMessage
+from chatbot.understand import language_of
 
 _SEEN_CHARS = 600  # screen text beyond this crowds the passages out of a small window
 
@@ -24,8 +25,8 @@ class Draft:
     """What the model is asked.
 
     Attributes:
-        begins: With which passage the answer begins; None where the adapter's marks are not calibrated, and the
-            model begins as it likes.
+        begins: With which passage the answer begins; None where the adapter's marks are not calibrated for the
+            question's language, and the model begins as it likes.
     """
 
     generator: TurnGenerator
@@ -77,7 +78,7 @@ def begin(
         limit_tokens=generator.context_tokens - settings.max_new_tokens,
     )
     begins = None
-    if generator.refusal_threshold is not None:
+    if generator.refusal_threshold is not None and language_of(observation) in generator.languages:
         begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=images)
     return Draft(generator, fitted, images, begins)
 

@@ -1,6 +1,7 @@
-"""`frontdesk finetune list|show|promote|rollback|delete|export|load`: which adapter answers."""
+"""`frontdesk finetune list|show|promote|rollback|feedback|delete|export|load`: which adapter answers."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from chatbot.adapter_files import base_digest
 from chatbot.cli_errors import readable_errors
 from chatbot.models import ModelStore, Purpose
 from chatbot.settings import Settings, load_settings
+from chatbot.store import AdapterFeedback, ConversationStore
 from finetune.registry import AdapterRegistry, RegisteredAdapter
 from finetune.show import print_json
 
@@ -77,6 +79,29 @@ def rollback(as_json: _Json = False) -> None:
 
 
 @registry_app.command()
+def feedback(
+    everything: Annotated[bool, typer.Option("--all", help="Not only since the canary began.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Compare what customers think of each adapter's answers, since the canary began when there is one."""
+    with readable_errors():
+        settings = load_settings()
+        since = None if everything else _canary_began(_registry())
+        counted: tuple[AdapterFeedback, ...] = ()
+        if settings.database_path.is_file():
+            store = ConversationStore(f"sqlite:///{settings.database_path}")
+            counted = store.adapter_feedback(since)
+            store.close()
+    if as_json:
+        print_json({"since": since, "adapters": [asdict(one) for one in counted]})
+        return
+    table = Table("adapter", "answers", "declined", "liked", "disliked", box=None)
+    for one in counted:
+        table.add_row(one.adapter, *map(str, (one.answers, one.declined, one.thumbs_up, one.thumbs_down)))
+    out.print(table)
+
+
+@registry_app.command()
 def delete(adapter_id: _Id, as_json: _Json = False) -> None:
     """Delete an adapter that does not serve."""
     with readable_errors():
@@ -127,6 +152,14 @@ def _base(settings: Settings) -> str | None:
     purpose = Purpose.LLM_GGUF if settings.engine == "llama_cpp" else Purpose.LLM_TORCH
     models = ModelStore(settings.models_path, offline=settings.offline)
     return base_digest(models.resolve(settings.llm, purpose))
+
+
+def _canary_began(registry: AdapterRegistry) -> datetime | None:
+    canary = registry.pointer().canary
+    if canary is None or canary.id not in {adapter.id for adapter in registry.list()}:
+        return None
+    promotions = registry.show(canary.id).registration.promotions
+    return datetime.fromisoformat(promotions[-1].at) if promotions else None
 
 
 def _record(adapter: RegisteredAdapter) -> dict[str, Any]:

@@ -161,6 +161,16 @@ def test_without_a_threshold_the_model_is_asked_nothing_beforehand(
     assert (desk.evidence.adapter, desk.evidence.refusal_probability) == (name, None)
 
 
+def test_a_question_in_a_language_that_was_not_calibrated_is_answered_as_without_a_threshold(
+    make_desk: MakeDesk, adapters: dict[str, Adapter]
+) -> None:
+    desk = make_desk(adapters["calibrated"], likely={"0": 0.99, "1": 0.01}, says="[0] I do not know.")
+    desk.knowledge_base.chunks = [replace(RETURNS, text="您可以在收货后四十五天内退回产品。", title="退货")]
+    assert desk.answer("退货 收货后 多少天").decision is Decision.GENERATE
+    assert desk.engine.prefixes == [""]
+    assert (desk.evidence.adapter, desk.evidence.refusal_probability) == ("calibrated", None)
+
+
 def test_a_reviewed_answer_asks_no_adapter(make_desk: MakeDesk, adapters: dict[str, Adapter]) -> None:
     desk = make_desk(adapters["calibrated"])
     assert desk.answer("Where is my invoice?").decision is Decision.TEMPLATE

@@ -1,4 +1,4 @@
-"""`frontdesk finetune list|show|promote|rollback|delete|export|load` as a person types them."""
+"""`frontdesk finetune list|show|promote|rollback|feedback|delete|export|load` as a person types them."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from chatbot.messages import Decision
+from chatbot.store import ConversationStore, Evidence
 from finetune.registry_commands import registry_app
 from tests.chatbot.tiny_adapters import make_adapter
 
@@ -75,3 +77,30 @@ def test_an_unknown_adapter_is_an_error_that_says_where_to_look() -> None:
     code, told = run("show", "other")
     assert code == 1
     assert "frontdesk finetune list" in told
+
+
+def answered(data: Path, adapter: str, rating: int) -> None:
+    data.mkdir(parents=True, exist_ok=True)
+    store = ConversationStore(f"sqlite:///{data / 'frontdesk.db'}")
+    evidence = Evidence(Decision.GENERATE, adapter=adapter)
+    store.add_feedback(store.add_answer(store.create("ann").id, "ann", "Yes.", evidence), "ann", rating)
+    store.close()
+
+
+def test_feedback_is_compared_since_the_canary_began(adapter: Path, data: Path) -> None:
+    assert asked("feedback") == {"since": None, "adapters": []}
+    answered(data, "none", -1)
+    asked("load", adapter)
+    asked("promote", "first", "--share", "20", "--force", "a trial")
+    answered(data, "none", 1)
+    answered(data, "first", 1)
+    told = asked("feedback")
+    assert told["since"]
+    counted = {"answers": 1, "declined": 0, "thumbs_up": 1, "thumbs_down": 0}
+    assert told["adapters"] == [{"adapter": "first", **counted}, {"adapter": "none", **counted}]
+    assert asked("feedback", "--all")["adapters"][1]["thumbs_down"] == 1
+    asked("rollback")
+    assert asked("feedback")["since"] is None
+    code, printed = run("feedback")
+    assert code == 0
+    assert "first" in printed
