@@ -4,14 +4,16 @@ import sys
 
 from chatbot.cli import cli
 from finetune.commands import finetune_app
+from finetune.web.mount import mount_finetune_page
 
 cli.add_typer(finetune_app, name="finetune")
+PAGES = (mount_finetune_page,)
 
 
 def main() -> None:
     """Runs the `frontdesk` command."""
-    cli()
+    cli(obj=PAGES)
 
 
 if __name__ == "__main__":
-    cli(sys.argv[1:] or ["serve"])
+    cli(sys.argv[1:] or ["serve"], obj=PAGES)

@@ -63,6 +63,7 @@ def _is_ours_or_wrong(record: logging.LogRecord) -> bool:
 
 @cli.command()
 def serve(
+    context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
@@ -73,7 +74,11 @@ def serve(
         given = {"host": host, "port": port}
         settings = load_settings(**{k: v for k, v in given.items() if v is not None})
         start_logging(settings.log_level, settings)
-        run(settings, EXAMPLES, announce=lambda url: out.print(f"Frontdesk is at [bold]{url}[/bold]"))
+        run(settings, EXAMPLES, _announce, context.obj or ())  # the composition root gives more pages
+
+
+def _announce(name: str, url: str) -> None:
+    out.print(f"{name} is at [bold]{url}[/bold]")
 
 
 @cli.command()

@@ -86,7 +86,7 @@ def feedback(
     """Compare what customers think of each adapter's answers, since the canary began when there is one."""
     with readable_errors():
         settings = load_settings()
-        since = None if everything else _canary_began(_registry())
+        since = None if everything else canary_began(_registry())
         counted: tuple[AdapterFeedback, ...] = ()
         if settings.database_path.is_file():
             store = ConversationStore(f"sqlite:///{settings.database_path}")
@@ -143,10 +143,11 @@ def _registry() -> AdapterRegistry:
 def _registry_of_base() -> AdapterRegistry:
     """The registry that knows the base which serves, so that an adapter of another one is refused."""
     settings = load_settings()
-    return AdapterRegistry(settings.data_dir, base_sha256=_base(settings))
+    return AdapterRegistry(settings.data_dir, base_sha256=base_of_settings(settings))
 
 
-def _base(settings: Settings) -> str | None:
+def base_of_settings(settings: Settings) -> str | None:
+    """`base_digest` of the base that the settings name; None when a remote server has it."""
     if settings.engine == "openai":
         return None  # the remote server checks its own adapters
     purpose = Purpose.LLM_GGUF if settings.engine == "llama_cpp" else Purpose.LLM_TORCH
@@ -154,7 +155,8 @@ def _base(settings: Settings) -> str | None:
     return base_digest(models.resolve(settings.llm, purpose))
 
 
-def _canary_began(registry: AdapterRegistry) -> datetime | None:
+def canary_began(registry: AdapterRegistry) -> datetime | None:
+    """When the adapter on trial was switched on; None when there is none."""
     canary = registry.pointer().canary
     if canary is None or canary.id not in {adapter.id for adapter in registry.list()}:
         return None

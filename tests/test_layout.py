@@ -37,10 +37,11 @@ def test_imports_point_one_way(package: str) -> None:
     assert not {path: names for path, names in wrong.items() if names}
 
 
-def test_gradio_is_imported_only_by_the_page() -> None:
-    users = [p.relative_to(ROOT).as_posix() for p in modules("chatbot") if "gradio" in imported(p)]
+def test_gradio_is_imported_only_by_the_pages() -> None:
+    every = [p for package in FORBIDDEN for p in modules(package)]
+    users = [p.relative_to(ROOT).as_posix() for p in every if "gradio" in imported(p)]
     assert users
-    assert all(user.startswith("chatbot/web/ui/") for user in users)
+    assert all(user.startswith(("chatbot/web/ui/", "finetune/web/")) for user in users)
 
 
 def test_chromadb_is_imported_only_by_the_index() -> None:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -19,8 +20,24 @@ EXAMPLE_QUESTIONS = (
 )
 
 
-def create_app(services: Services) -> FastAPI:
-    """The web application: the page at `/`, and `/healthz`, `/readyz` for whoever watches over it."""
+@dataclass(frozen=True, slots=True)
+class MountedPage:
+    """A page beside the chat page: what it is called, and its path, which begins with `/`."""
+
+    title: str
+    path: str
+
+
+PageMount = Callable[[FastAPI, Services], MountedPage | None]
+"""Adds a page to the application; None when it must not be reached, which it logs itself."""
+
+
+def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
+    """The web application: the page at `/`, and `/healthz`, `/readyz` for whoever watches over it.
+
+    Args:
+        mounts: Pages that the composition root adds; `app.state.pages` has those that were mounted.
+    """
     from chatbot.web.ui.mount import mount_page
     from chatbot.web.ui.page import PageParts
 
@@ -34,6 +51,8 @@ def create_app(services: Services) -> FastAPI:
     def readyz() -> dict[str, bool]:
         return {"ready": services.is_ready}
 
+    mounted = [mount(app, services) for mount in mounts]  # first: the chat page answers every other path
+    app.state.pages = tuple(page for page in mounted if page)
     settings = services.settings
     parts = PageParts(
         store=services.store,
@@ -48,8 +67,16 @@ def create_app(services: Services) -> FastAPI:
     return mount_page(app, parts, settings.max_attachment_bytes)
 
 
-def run(settings: Settings, examples: Path | None, announce: Callable[[str], object]) -> None:
+def run(
+    settings: Settings,
+    examples: Path | None,
+    announce: Callable[[str, str], object],
+    mounts: Sequence[PageMount] = (),
+) -> None:
     """Listens until it is stopped.
+
+    Args:
+        announce: Told the name and the address of each page once they can be opened.
 
     Raises:
         SettingsError: The address is in use or not ours.
@@ -57,12 +84,13 @@ def run(settings: Settings, examples: Path | None, announce: Callable[[str], obj
     listener = _listen(settings.host, settings.port)
     services = Services(settings, examples)
     try:
-        app = create_app(services)
+        app = create_app(services, mounts)
+        pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
         server = _Server(
             uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
         )
         server.when_listening = [
-            lambda: announce(f"http://{settings.host}:{settings.port}"),
+            lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages],
             services.start,
         ]
         server.run(sockets=[listener])
@@ -80,6 +108,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         for call in self.when_listening:
             call()
+
+
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -21,7 +21,7 @@ from finetune.transcripts.archives import members
 from finetune.transcripts.formats import format_of
 from finetune.transcripts.own_format import as_record, dump_conversation, load_conversation
 from finetune.transcripts.read import member_source, read_numbered
-from finetune.transcripts.values import Dropped, ReadOptions, Source, TranscriptError
+from finetune.transcripts.values import ColumnMapping, Dropped, ReadOptions, Source, TranscriptError
 
 _VERSION = 1  # a change of what readers find makes older parts and reports stale
 _MAX_LISTED = 1000
@@ -75,6 +75,7 @@ def import_transcripts(
     out: Path,
     options: ReadOptions | None = None,
     progress: Callable[[str, int], None] | None = None,
+    mappings: Mapping[Path, ColumnMapping] | None = None,
 ) -> ImportReport:
     """Reads all files and writes their conversations to `out`, one a line, and the report beside it.
 
@@ -82,12 +83,17 @@ def import_transcripts(
         paths: The files, in the order in which conversations shall be written.
         out: The file to write; it is replaced only when the new one is complete.
         progress: Told the label of the file at hand and how many conversations were read from it so far.
+        mappings: Columns of single tables, where `options.mapping` is not right for all of them.
 
     Raises:
         TranscriptError: No file can be used at all.
     """
     options = options or ReadOptions()
-    sources = [Source(path, options.label(path.name), options) for path in paths]
+    own = mappings or {}
+    sources = [
+        Source(path, options.label(path.name), replace(options, mapping=own.get(path, options.mapping)))
+        for path in paths
+    ]
     fingerprint = _fingerprint(sources)
     if done := _finished(out, fingerprint):
         return done

@@ -1,10 +1,26 @@
-"""Puts the page into a web application."""
+"""Puts pages into a web application."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from gradio.utils import get_upload_folder
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from chatbot.web.ui.page import CSS, I18N, JS, PageParts, build_page
 from chatbot.web.ui.theme import make_theme
+
+_COMMON: dict[str, Any] = {
+    "footer_links": [],
+    "ssr_mode": False,
+    "show_error": True,
+    "enable_monitoring": False,
+    "pwa": False,
+    "mcp_server": False,
+}
 
 
 def mount_page(app: FastAPI, parts: PageParts, max_file_bytes: int) -> FastAPI:
@@ -13,16 +29,59 @@ def mount_page(app: FastAPI, parts: PageParts, max_file_bytes: int) -> FastAPI:
         app,
         build_page(parts),
         path="",
-        footer_links=[],
         i18n=I18N,
         theme=make_theme(),
         css_paths=CSS,
         js=JS.read_text(encoding="utf-8"),
-        ssr_mode=False,
-        show_error=True,
         max_file_size=max_file_bytes,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
+        blocked_paths=[str(private_uploads())],
+        **_COMMON,
     )
+    return mounted
+
+
+def private_uploads() -> Path:
+    """Where Gradio keeps the files of pages that are not for customers; the chat page serves nothing of it.
+
+    Gradio refuses files outside of its one upload folder, so this lies inside of it.
+    """
+    return Path(get_upload_folder()).resolve() / "private"
+
+
+def mount_private_page(
+    app: FastAPI,
+    blocks: gr.Blocks,
+    path: str,
+    *,
+    is_allowed: Callable[[Request], bool],
+    i18n: gr.I18n,
+    css: Path,
+    js: Path,
+    max_file_bytes: int,
+) -> FastAPI:
+    """The application with a page for operators, whose files are kept apart from those of customers.
+
+    Args:
+        is_allowed: Asked for every request to the page, its API and its files.
+    """
+    folder = private_uploads()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    for block in blocks.blocks.values():
+        block.GRADIO_CACHE = str(folder)
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        blocks,
+        path=path,
+        auth_dependency=lambda request: "operator" if is_allowed(request) else None,
+        i18n=i18n,
+        theme=make_theme(),
+        css_paths=css,
+        js=js.read_text(encoding="utf-8"),
+        max_file_size=max_file_bytes,
+        **_COMMON,
+    )
+    mounted.router.routes.insert(-1, Route(path, lambda request: RedirectResponse(f"{path}/")))
+    inner = next(route for route in reversed(mounted.routes) if getattr(route, "path", "") == path)
+    inner.app.uploaded_file_dir = str(folder)  # type: ignore[attr-defined]
     return mounted

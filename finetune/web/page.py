@@ -1,0 +1,52 @@
+"""The page for operators: its frame and its tabs."""
+
+import html
+from pathlib import Path
+
+import gradio as gr
+
+from finetune.web.adapters import AdapterDesk
+from finetune.web.adapters_tab import AdaptersTab
+from finetune.web.parts import I18N, QUIET, words_of
+from finetune.web.upload import Uploads
+from finetune.web.upload_tab import UploadTab
+from finetune.web.workshop import Workshop
+
+__all__ = ["CSS", "I18N", "JS", "build_page"]
+CSS = Path(__file__).with_name("style.css")
+JS = Path(__file__).with_name("page.js")
+_KEPT_S = 24 * 3600
+
+
+def build_page(workshop: Workshop) -> gr.Blocks:
+    """The page, ready to be mounted; files that were made for a download are removed after a day."""
+    company = workshop.settings.company_name
+    with gr.Blocks(
+        title=f"{company} · Frontdesk", analytics_enabled=False, delete_cache=(3600, _KEPT_S)
+    ) as blocks:
+        header = gr.HTML(_header(company, "", ""), padding=False)
+        with gr.Tabs(elem_id="ft-tabs"), gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
+            with gr.Tab(I18N("transcripts"), id="transcripts"):
+                upload = UploadTab(Uploads(workshop.uploads, workshop.imported))
+            with gr.Tab(I18N("adapters"), id="adapters") as adapters_tab:
+                adapters = AdaptersTab(
+                    AdapterDesk(
+                        workshop.registry,
+                        workshop.registry_of_base,
+                        workshop.settings.adapter,
+                        workshop.feedback,
+                    )
+                )
+        upload.load(blocks)
+        adapters.load(blocks, adapters_tab)
+
+        def greet(request: gr.Request) -> str:
+            words = words_of(request)
+            return _header(company, words["title"], words["here_only"])
+
+        blocks.load(greet, None, header, **QUIET)
+    return blocks
+
+
+def _header(company: str, title: str, note: str) -> str:
+    return f'<header class="ft-header"><h1>{html.escape(company)}</h1><p>{title}</p><p>{note}</p></header>'

@@ -1,0 +1,55 @@
+"""What the page works with: places in the data folder, and the parts of the loop that depend on the settings."""
+
+import threading
+from pathlib import Path
+
+from chatbot.settings import Settings
+from chatbot.store import AdapterFeedback, ConversationStore
+from finetune.data_commands import imported_path, redacted_path
+from finetune.registry import AdapterRegistry
+from finetune.registry_commands import base_of_settings, canary_began
+
+
+class Workshop:
+    """The tuning loop of one data folder."""
+
+    def __init__(self, settings: Settings, store: ConversationStore) -> None:
+        self.settings = settings
+        self.folder = settings.data_dir / "finetune"
+        self._store = store
+        self._base_sha256: str | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def uploads(self) -> Path:
+        """Files that were uploaded and not imported yet. They hold personal data."""
+        return self.folder / "uploads"
+
+    @property
+    def imported(self) -> Path:
+        """Imported conversations. They hold personal data."""
+        return imported_path(self.settings)
+
+    @property
+    def redacted(self) -> Path:
+        """Redacted conversations."""
+        return redacted_path(self.settings)
+
+    def registry(self) -> AdapterRegistry:
+        """The adapters, for looking at them."""
+        return AdapterRegistry(self.settings.data_dir)
+
+    def registry_of_base(self) -> AdapterRegistry:
+        """The adapters, for switching one on: those of another base are refused.
+
+        Raises:
+            ModelError: The base is not there.
+        """
+        with self._lock:
+            if self._base_sha256 is None:
+                self._base_sha256 = base_of_settings(self.settings)
+        return AdapterRegistry(self.settings.data_dir, base_sha256=self._base_sha256)
+
+    def feedback(self) -> tuple[AdapterFeedback, ...]:
+        """What customers think of each adapter's answers, since the trial began when there is one."""
+        return self._store.adapter_feedback(canary_began(self.registry()))
