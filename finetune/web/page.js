@@ -1,5 +1,15 @@
 () => {
-  // The page's language, and names for what Gradio leaves unnamed, for screen readers.
+  // The page's language, and what Gradio and Vega leave unnamed, for screen readers.
   const chinese = navigator.language.toLowerCase().startsWith("zh");
   document.documentElement.lang = chinese ? "zh-CN" : "en";
+  const improve = () => {
+    document.querySelectorAll(".vega-embed:not([aria-hidden])").forEach((plot) => {
+      plot.setAttribute("aria-hidden", "true"); // its figures stand in the table beside it
+    });
+  };
+  let planned = 0;
+  new MutationObserver(() => {
+    if (!planned) planned = requestAnimationFrame(() => { planned = 0; improve(); });
+  }).observe(document.body, { childList: true, subtree: true });
+  improve();
 }

@@ -8,6 +8,8 @@ import gradio as gr
 from finetune.web.adapters import AdapterDesk
 from finetune.web.adapters_tab import AdaptersTab
 from finetune.web.parts import I18N, QUIET, words_of
+from finetune.web.privacy import PrivacyDesk
+from finetune.web.privacy_tab import PrivacyTab
 from finetune.web.upload import Uploads
 from finetune.web.upload_tab import UploadTab
 from finetune.web.workshop import Workshop
@@ -28,6 +30,10 @@ def build_page(workshop: Workshop) -> gr.Blocks:
         with gr.Tabs(elem_id="ft-tabs"), gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
             with gr.Tab(I18N("transcripts"), id="transcripts"):
                 upload = UploadTab(Uploads(workshop.uploads, workshop.imported))
+            with gr.Tab(I18N("privacy"), id="privacy") as privacy_tab:
+                privacy = PrivacyTab(
+                    PrivacyDesk(workshop.imported, workshop.redacted, workshop.terms, workshop.redaction)
+                )
             with gr.Tab(I18N("adapters"), id="adapters") as adapters_tab:
                 adapters = AdaptersTab(
                     AdapterDesk(
@@ -38,6 +44,7 @@ def build_page(workshop: Workshop) -> gr.Blocks:
                     )
                 )
         upload.load(blocks)
+        privacy.load(blocks, privacy_tab)
         adapters.load(blocks, adapters_tab)
 
         def greet(request: gr.Request) -> str:

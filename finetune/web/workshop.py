@@ -6,6 +6,7 @@ from pathlib import Path
 from chatbot.settings import Settings
 from chatbot.store import AdapterFeedback, ConversationStore
 from finetune.data_commands import imported_path, redacted_path
+from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
 from finetune.registry_commands import base_of_settings, canary_began
 
@@ -34,6 +35,20 @@ class Workshop:
     def redacted(self) -> Path:
         """Redacted conversations."""
         return redacted_path(self.settings)
+
+    @property
+    def terms(self) -> Path:
+        """What a reviewer of a sample wrote."""
+        return self.folder / "terms.json"
+
+    @property
+    def blind(self) -> Path:
+        """Sessions of blind comparison."""
+        return self.folder / "blind"
+
+    def redaction(self, terms: Path | None) -> Redaction:
+        """Masking by the company's rules and a reviewer's terms; errors as for `redaction_from_settings`."""
+        return redaction_from_settings(self.settings, terms)
 
     def registry(self) -> AdapterRegistry:
         """The adapters, for looking at them."""

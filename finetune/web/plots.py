@@ -1,0 +1,74 @@
+"""Plots of counts and curves, drawn in the browser; the same figures always stand in a table beside them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import gradio as gr
+import pandas as pd
+
+HEIGHT_PX = 280
+_NAME, _COUNT = "name", "count"
+_COLORS = ("#047857", "#d97706", "#2563eb")
+
+
+def bar_plot(elem_id: str) -> gr.BarPlot:
+    """An empty plot of counts."""
+    return gr.BarPlot(
+        _frame([]),
+        x=_NAME,
+        y=_COUNT,
+        sort="-y",
+        height=HEIGHT_PX,
+        show_label=False,
+        x_label_angle=40,
+        min_width=300,
+        visible=False,
+        elem_id=elem_id,
+    )
+
+
+def bars(counts: Mapping[str, int], x_title: str, y_title: str) -> gr.BarPlot:
+    """The update that shows counts in such a plot; none hide it."""
+    return gr.BarPlot(
+        value=_frame([(name, count) for name, count in counts.items()]),
+        x_title=x_title,
+        y_title=y_title,
+        y_lim=[0, max([1, *counts.values()])],
+        visible=bool(counts),
+    )
+
+
+def _frame(rows: Sequence[tuple[str, int]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=[_NAME, _COUNT])
+
+
+def curve_plot(elem_id: str) -> gr.LinePlot:
+    """An empty plot of curves."""
+    return gr.LinePlot(
+        _points([]),
+        x="x",
+        y="y",
+        color="curve",
+        height=HEIGHT_PX,
+        show_label=False,
+        min_width=300,
+        visible=False,
+        elem_id=elem_id,
+    )
+
+
+def curves(points: Iterable[tuple[float, float, str]], x_title: str, y_title: str) -> gr.LinePlot:
+    """The update that shows points (x, y, name of their curve); none hide the plot."""
+    frame = _points(points)
+    names = sorted(set(frame["curve"]))
+    return gr.LinePlot(
+        value=frame,
+        x_title=x_title,
+        y_title=y_title,
+        color_title=" ",
+        color_map=dict(zip(names, _COLORS, strict=False)),
+        visible=bool(names),
+    )
+
+
+def _points(points: Iterable[tuple[float, float, str]]) -> pd.DataFrame:
+    return pd.DataFrame(list(points), columns=["x", "y", "curve"])
