@@ -7,6 +7,8 @@ import gradio as gr
 
 from finetune.web.adapters import AdapterDesk
 from finetune.web.adapters_tab import AdaptersTab
+from finetune.web.comparing import BlindDesk, Evaluations
+from finetune.web.comparing_tabs import BlindTab, EvaluationTab
 from finetune.web.parts import I18N, QUIET, words_of
 from finetune.web.privacy import PrivacyDesk
 from finetune.web.privacy_tab import PrivacyTab
@@ -43,7 +45,14 @@ def build_page(workshop: Workshop) -> gr.Blocks:
                         workshop.feedback,
                     )
                 )
+            evaluations = Evaluations(workshop.evaluations)
+            with gr.Tab(I18N("evaluation"), id="evaluation") as evaluation_tab:
+                evaluation = EvaluationTab(evaluations)
+            with gr.Tab(I18N("blind"), id="blind") as blind_tab:
+                blind = BlindTab(BlindDesk(workshop.blind), evaluations, evaluation)
         upload.load(blocks)
+        evaluation.load(blocks, evaluation_tab)
+        blind.load(blocks, blind_tab)
         privacy.load(blocks, privacy_tab)
         adapters.load(blocks, adapters_tab)
 

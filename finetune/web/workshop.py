@@ -42,6 +42,11 @@ class Workshop:
         return self.folder / "terms.json"
 
     @property
+    def evaluations(self) -> Path:
+        """Answers and scores of adapters, as evaluations wrote them."""
+        return self.folder / "evaluations"
+
+    @property
     def blind(self) -> Path:
         """Sessions of blind comparison."""
         return self.folder / "blind"
