@@ -23,8 +23,9 @@ def recipe(job: JobContext) -> Mapping[str, JSON]:
         job.tell(done, total)
 
     given = job.arguments
-    folders = (Path(given[name]) for name in ("data", "work", "out"))
-    manifest = make_adapter_from_settings(given["name"], *folders, load_settings(data_dir=job.data_dir), tell)
+    data, work, out = (Path(given[name]) for name in ("data", "work", "out"))
+    settings = load_settings(data_dir=job.data_dir)
+    manifest = make_adapter_from_settings(given["name"], data, work, out, settings, tell)
     return {"message": f"The adapter {manifest.id} is in {given['out']}.", "manifest": asdict(manifest)}
 
 
