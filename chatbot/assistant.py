@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -109,8 +110,13 @@ class Assistant:
         self._generator = generator
         self._settings = settings
 
-    def respond(self, message: Message, conversation_id: str, visitor_id: str) -> Iterator[StreamEvent]:
+    def respond(
+        self, message: Message, conversation_id: str, visitor_id: str, question_id: str = ""
+    ) -> Iterator[StreamEvent]:
         """Answers one message; closing the iterator stops the answer and keeps what was said so far.
+
+        Args:
+            question_id: Id under which the message is stored, where it was promised one; it may be there already.
 
         Raises:
             InputError: The message holds nothing at all.
@@ -119,8 +125,9 @@ class Assistant:
         """
         message, warnings = self._accepted(message)
         conversation = self._store.get(conversation_id, visitor_id)
-        turn = _Turn(conversation, time.perf_counter())
-        question_id = self._store.add_question(conversation_id, visitor_id, message)
+        earlier = tuple(takewhile(lambda m: m.id != question_id, conversation.messages))
+        turn = _Turn(replace(conversation, messages=earlier), time.perf_counter())
+        question_id = self._store.add_question(conversation_id, visitor_id, message, question_id)
         stopped = True
         try:
             for warning in warnings:

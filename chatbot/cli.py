@@ -21,7 +21,7 @@ from chatbot.evaluate_cli import evaluate_app
 from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
 from chatbot.models_cli import models_app
 from chatbot.privacy import PiiLogFilter, pattern_redactor, rules_from_settings
-from chatbot.settings import Settings, load_settings
+from chatbot.settings import GROUPS, Settings, load_settings
 
 VISITOR = "command-line"
 _PACKAGES = ("chatbot", "knowledge_base", "finetune")
@@ -194,7 +194,7 @@ def _flat(settings: Settings) -> Iterator[tuple[str, Any, str]]:
     """Name, value and meaning of each setting, nested ones as `group.name`."""
     for name, info in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if name == "knowledge_base":
+        if name in GROUPS:
             for part, inner in type(value).model_fields.items():
                 yield f"{name}.{part}", getattr(value, part), inner.description or ""
         elif isinstance(value, SecretStr):

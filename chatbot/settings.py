@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,11 +21,13 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as SourceError
 
 from chatbot.errors import SettingsError
+from chatbot.web_settings import WebSettings
 from knowledge_base.settings import KnowledgeBaseSettings
 
 ENV_PREFIX = "FRONTDESK_"
 CONFIG_FILE_VARIABLE = "FRONTDESK_CONFIG"
 SHIPPED_ADAPTER = "support-en"
+GROUPS: dict[str, type[BaseModel]] = {"knowledge_base": KnowledgeBaseSettings, "web": WebSettings}
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
 
@@ -129,6 +131,8 @@ class Settings(BaseSettings):
 
     knowledge_base: KnowledgeBaseSettings = KnowledgeBaseSettings()
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""
+    web: WebSettings = WebSettings()
+    """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
 
     @field_validator("max_new_tokens")
     @classmethod
@@ -213,7 +217,7 @@ def _unknown_environment(environment: Iterable[str]) -> list[str]:
         name, _, rest = variable.removeprefix(ENV_PREFIX).lower().partition("__")
         if name not in Settings.model_fields and name != "finetune":
             problems.append(_explain((name,), "", "extra_forbidden"))
-        elif rest and name != "knowledge_base" and name != "finetune":
+        elif rest and name not in GROUPS and name != "finetune":
             problems.append(f"{variable}: {name} has no parts; remove `__{rest.upper()}`")
     return problems
 
@@ -222,7 +226,7 @@ def _explain(location: tuple[int | str, ...], message: str, kind: str) -> str:
     name = ".".join(str(part) for part in location)
     if kind != "extra_forbidden":
         return f"{name}: {message}"
-    group = KnowledgeBaseSettings if location[0] == "knowledge_base" else Settings
+    group = GROUPS.get(str(location[0]), Settings)
     close = difflib.get_close_matches(str(location[-1]), group.model_fields, n=1)
     hint = f"; did you mean `{close[0]}`?" if close else "; see `frontdesk settings`"
     return f"{name}: there is no such setting{hint}"

@@ -7,10 +7,13 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from chatbot.settings import ENV_PREFIX, Settings
-from knowledge_base.settings import KnowledgeBaseSettings
+from chatbot.settings import ENV_PREFIX, GROUPS, Settings
 
-_DEPENDS = {"data_dir": "per-user folder", "threads": "number of cores"}
+_DEPENDS = {
+    "data_dir": "per-user folder",
+    "threads": "number of cores",
+    "sites": "`default`, without origins",
+}
 
 
 def settings_table() -> str:
@@ -22,10 +25,11 @@ def settings_table() -> str:
 
 def _rows() -> Iterator[tuple[str, str, str]]:
     for name, info in Settings.model_fields.items():
-        if name != "knowledge_base":
+        if name not in GROUPS:
             yield _row(ENV_PREFIX + name.upper(), name, info)
-    for name, info in KnowledgeBaseSettings.model_fields.items():
-        yield _row(f"{ENV_PREFIX}KNOWLEDGE_BASE__{name.upper()}", name, info)
+    for group, settings in GROUPS.items():
+        for name, info in settings.model_fields.items():
+            yield _row(f"{ENV_PREFIX}{group.upper()}__{name.upper()}", name, info)
 
 
 def _row(variable: str, name: str, info: FieldInfo) -> tuple[str, str, str]:
@@ -34,7 +38,7 @@ def _row(variable: str, name: str, info: FieldInfo) -> tuple[str, str, str]:
 
 
 def _shown(value: Any) -> str:
-    if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):
+    if value in (None, "") or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return "unset"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -4,21 +4,17 @@ It knows nothing of models or pages: values in, values out. What a method has re
 """
 
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.resources import as_file, files
 from typing import Any, Literal
 
-from alembic import command
-from alembic.config import Config
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Engine, Select, case, create_engine, event, func, select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.orm import Session, selectinload, sessionmaker
+from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.orm import Session, selectinload
 
-from chatbot.errors import ConversationNotFoundError, InputError, StorageError
+from chatbot.database import Database
+from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Attachment, Citation, Decision, Message, Observation
 from chatbot.schema import ConversationRow, FeedbackRow, MessageRow
 from chatbot.text import clean_text
@@ -108,17 +104,15 @@ class ConversationStore:
     Args:
         url: SQLAlchemy database address, for example `sqlite:////data/frontdesk.db`.
 
+    Attributes:
+        database: For what is kept beside conversations.
+
     Raises:
         StorageError: The database cannot be opened or migrated.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = _open(url)
-        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
-        writer = self._engine.execution_options(begin="IMMEDIATE")
-        self._write_sessions = sessionmaker(writer, expire_on_commit=False)
-        with _storage_errors():
-            migrate(self._engine)
+        self.database = Database(url)
 
     def create(self, visitor_id: str, title: str = "") -> Conversation:
         """Starts an empty conversation; the first question names it unless `title` is given."""
@@ -126,7 +120,7 @@ class ConversationStore:
         row = ConversationRow(
             id=_new_id(), visitor_id=visitor_id, title=_short(title), created_at=now, updated_at=now
         )
-        with self._writing() as session:
+        with self.database.writing() as session:
             session.add(row)
         return _conversation(row)
 
@@ -138,7 +132,7 @@ class ConversationStore:
             .order_by(ConversationRow.updated_at.desc())
             .limit(limit)
         )
-        with _storage_errors(), self._sessions() as session:
+        with self.database.reading() as session:
             return tuple(_conversation(row) for row in session.scalars(query))
 
     def get(self, conversation_id: str, visitor_id: str) -> Conversation:
@@ -147,7 +141,7 @@ class ConversationStore:
         Raises:
             ConversationNotFoundError: It does not exist or is somebody else's.
         """
-        with _storage_errors(), self._sessions() as session:
+        with self.database.reading() as session:
             row = _owned(session, conversation_id, visitor_id)
             query = (
                 select(MessageRow)
@@ -166,33 +160,42 @@ class ConversationStore:
         """
         if not _short(title):
             raise InputError("A conversation needs a title.", "Type at least one character.")
-        with self._writing() as session:
+        with self.database.writing() as session:
             _owned(session, conversation_id, visitor_id).title = _short(title)
 
     def delete(self, conversation_id: str, visitor_id: str) -> None:
         """Removes a conversation with its messages and feedback."""
-        with self._writing() as session:
+        with self.database.writing() as session:
             session.delete(_owned(session, conversation_id, visitor_id))
 
-    def add_question(self, conversation_id: str, visitor_id: str, message: Message) -> str:
-        """Stores a customer's message before anything is done with it; returns its id."""
-        with self._writing() as session:
+    def add_question(
+        self, conversation_id: str, visitor_id: str, message: Message, message_id: str = ""
+    ) -> str:
+        """Stores a customer's message before anything is done with it; returns its id.
+
+        Args:
+            message_id: The id it was promised, if any; a message that is stored already stays as it is.
+        """
+        with self.database.writing() as session:
             row = _owned(session, conversation_id, visitor_id)
+            known = session.get(MessageRow, message_id) if message_id else None
+            if known is not None and known.conversation_id == conversation_id:
+                return message_id
             if not row.title:
                 row.title = _short(message.text) or _short(" ".join(a.name for a in message.attachments))
             attachments = _ATTACHMENTS.dump_python(message.attachments, mode="json")
-            return _append(session, row, "user", message.text, attachments=attachments)
+            return _append(session, row, "user", message.text, attachments=attachments, message_id=message_id)
 
     def set_observation(self, message_id: str, observation: Observation) -> None:
         """Keeps what was perceived in a stored question."""
-        with self._writing() as session:
+        with self.database.writing() as session:
             row = session.get(MessageRow, message_id)
             if row is not None:
                 row.observation = _OBSERVATION.dump_python(observation, mode="json")
 
     def add_answer(self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence) -> str:
         """Stores an answer with its evidence; returns its id."""
-        with self._writing() as session:
+        with self.database.writing() as session:
             row = _owned(session, conversation_id, visitor_id)
             dumped = _EVIDENCE.dump_python(evidence, mode="json")
             return _append(session, row, "assistant", text, attachments=[], evidence=dumped)
@@ -206,7 +209,7 @@ class ConversationStore:
         """
         if rating not in (-1, 0, 1):
             raise InputError(f"A rating is 1, 0 or -1; {rating} was given.")
-        with self._writing() as session:
+        with self.database.writing() as session:
             message = session.get(MessageRow, message_id)
             if message is None or message.role != "assistant":
                 raise ConversationNotFoundError("There is no such answer.")
@@ -226,58 +229,12 @@ class ConversationStore:
         Args:
             since: Only answers from then on; for a fair comparison, when the trial began.
         """
-        with _storage_errors(), self._sessions() as session:
+        with self.database.reading() as session:
             return tuple(AdapterFeedback(*row) for row in session.execute(_by_adapter(since)))
 
     def close(self) -> None:
         """Closes the database."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with _storage_errors(), self._write_sessions.begin() as session:
-            yield session
-
-
-def migrate(engine: Engine) -> None:
-    """Brings the database to the newest schema."""
-    with as_file(files("chatbot") / "migrations") as folder, engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _open(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the lock at once: two that both read first could never both go on.
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise StorageError(
-            f"The database cannot be used: {error.orig}.",
-            "Free some disk space and check the rights of the data folder.",
-        ) from error
-    except SQLAlchemyError as error:
-        raise StorageError(f"The database refused the change: {error}.") from error
+        self.database.close()
 
 
 def _owned(session: Session, conversation_id: str, visitor_id: str) -> ConversationRow:
@@ -297,13 +254,14 @@ def _append(
     *,
     attachments: Any,
     evidence: Any = None,
+    message_id: str = "",
 ) -> str:
     last = session.scalar(
         select(func.max(MessageRow.position)).where(MessageRow.conversation_id == conversation.id)
     )
     conversation.updated_at = datetime.now(UTC)
     row = MessageRow(
-        id=_new_id(),
+        id=message_id or _new_id(),
         conversation_id=conversation.id,
         position=(last if last is not None else -1) + 1,
         role=role,

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +14,10 @@ from chatbot.errors import SettingsError
 from chatbot.services import Services
 from chatbot.settings import Settings
 
+if TYPE_CHECKING:
+    from chatbot.web.api.parts import ApiParts
+
+_FINISH_S = 20.0
 EXAMPLE_QUESTIONS = (
     "My router shows a solid amber light. What does it mean?",
     "How do I cancel Wrenfield Plus before the trial ends?",
@@ -37,7 +43,11 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
 
     Args:
         mounts: Pages that the composition root adds; `app.state.pages` has those that were mounted.
+
+    Returns:
+        The application; `app.state.api` has the parts of the API, whose runner is to be started and closed.
     """
+    from chatbot.web.api.mount import add_api
     from chatbot.web.ui.mount import mount_page
     from chatbot.web.ui.page import PageParts
 
@@ -51,6 +61,8 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     def readyz() -> dict[str, bool]:
         return {"ready": services.is_ready}
 
+    app.state.api = _api_parts(services)
+    add_api(app, app.state.api)
     mounted = [mount(app, services) for mount in mounts]  # first: the chat page answers every other path
     app.state.pages = tuple(page for page in mounted if page)
     settings = services.settings
@@ -65,6 +77,18 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
         examples=EXAMPLE_QUESTIONS if settings.example_company else (),
     )
     return mount_page(app, parts, settings.max_attachment_bytes)
+
+
+def _api_parts(services: Services) -> "ApiParts":
+    from chatbot.web.api.parts import ApiParts
+
+    return ApiParts.build(
+        settings=services.settings,
+        store=services.store,
+        attachments=services.attachments,
+        assistant=services.assistant,
+        secret=services.browser_secret(),
+    )
 
 
 def run(
@@ -92,8 +116,11 @@ def run(
         server.when_listening = [
             lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages],
             services.start,
+            app.state.api.runner.start,
         ]
+        server.when_ending = app.state.api.hub.close  # event streams end by themselves only then
         server.run(sockets=[listener])
+        app.state.api.runner.close(_FINISH_S)
     finally:
         services.close()
 
@@ -102,12 +129,18 @@ class _Server(uvicorn.Server):
     """Says when it listens: models that load before that would keep the page waiting."""
 
     when_listening: Sequence[Callable[[], object]] = ()
+    when_ending: Callable[[], object] = staticmethod(lambda: None)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to listen, then calls `when_listening`."""
         await super().startup(sockets=sockets)
         for call in self.when_listening:
             call()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begins to end, and tells who has to know at once."""
+        super().handle_exit(sig, frame)
+        self.when_ending()
 
 
 def _address(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event
 
+from chatbot.database import migrate
 from chatbot.errors import ConversationNotFoundError, InputError, StorageError
 from chatbot.export import to_json, to_markdown
 from chatbot.messages import (
@@ -27,7 +28,7 @@ from chatbot.messages import (
     ScreenReading,
 )
 from chatbot.schema import Base
-from chatbot.store import TITLE_CHARS, AdapterFeedback, ConversationStore, Evidence, migrate
+from chatbot.store import TITLE_CHARS, AdapterFeedback, ConversationStore, Evidence
 
 PHOTO = Attachment("a" * 64, Kind.IMAGE, "image/png", "screen.png", 1234, 640, 480)
 SCREEN = ScreenReading("a" * 64, (OcrLine("Error E-07", 0.9, (0, 0, 9, 9)),), 640, 480, ("E-07",))
@@ -192,7 +193,7 @@ def test_a_full_disk_is_a_readable_error_and_loses_nothing(store: ConversationSt
     conversation_id, _ = a_turn(store)
     before = said(store, conversation_id)
 
-    @event.listens_for(store._engine, "begin")
+    @event.listens_for(store.database._engine, "begin")
     def _fill(connection: Connection) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
@@ -201,7 +202,7 @@ def test_a_full_disk_is_a_readable_error_and_loses_nothing(store: ConversationSt
         store.add_question(conversation_id, "ann", Message("x" * 1_000_000))
     assert said(store, conversation_id) == before
 
-    event.remove(store._engine, "begin", _fill)
+    event.remove(store.database._engine, "begin", _fill)
     store.close()
     again = ConversationStore(url)
     again.add_question(conversation_id, "ann", Message("Is there room now?"))
@@ -244,7 +245,7 @@ for n in range(5):
     store.add_question(conversation.id, "ann", Message(f"question {n}"))
     store.add_answer(conversation.id, "ann", f"answer {n}", Evidence(Decision.GENERATE))
 store.add_question(conversation.id, "ann", Message("the last question"))
-with store._writing() as session:
+with store.database.writing() as session:
     from chatbot.store import _append, _owned
     _append(session, _owned(session, conversation.id, "ann"), "assistant", "half", attachments=[])
     session.flush()

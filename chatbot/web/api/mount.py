@@ -1,0 +1,48 @@
+"""Puts the API into a web application."""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.routing import BaseRoute, Match
+
+from chatbot.web.api.conversations import ConversationRoutes
+from chatbot.web.api.guard import Guard
+from chatbot.web.api.messages import MessageRoutes
+from chatbot.web.api.parts import ApiParts
+from chatbot.web.api.problems import add_handlers, problem
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+_CHAR_BYTES = 6  # of one character in JSON, as an escape
+
+
+def add_api(app: FastAPI, parts: ApiParts) -> None:
+    """Adds the routes, their errors, and what every request meets first."""
+    settings = parts.settings
+    app.add_middleware(
+        Guard,
+        settings=settings.web,
+        sites=parts.sites,
+        host=settings.host,
+        json_bytes=max(256_000, 2 * _CHAR_BYTES * settings.max_message_chars),
+    )
+    add_handlers(app)
+    routers = [ConversationRoutes(parts).router(), MessageRoutes(parts).router()]
+    for router in routers:
+        app.include_router(router)
+    routes = [route for router in routers for route in router.routes]
+
+    async def nothing_here(request: Request) -> JSONResponse:
+        return _refused(request, routes)
+
+    app.add_api_route("/api/{rest:path}", nothing_here, methods=_METHODS, include_in_schema=False)
+
+
+def _refused(request: Request, routes: Sequence[BaseRoute]) -> JSONResponse:
+    """Every other path below ours: the page would answer it otherwise."""
+    found = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+    allowed = sorted({method for route in found for method in getattr(route, "methods", None) or ()})
+    if not allowed:
+        return problem(404, "not-found", "There is nothing at this address.", "See /docs.")
+    headers = {"Allow": ", ".join(allowed)}
+    return problem(405, "method-not-allowed", f"{request.method} is not for this address.", headers=headers)

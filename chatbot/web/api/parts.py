@@ -1,0 +1,96 @@
+"""What the API's routes share: one object per application, nothing global."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from chatbot.attachments import AttachmentStore
+from chatbot.settings import Settings
+from chatbot.store import ConversationStore
+from chatbot.turn_log import TurnLog
+from chatbot.web.api.guard import own_origin
+from chatbot.web.api.hub import Hub
+from chatbot.web.api.limits import Rate, RateLimits
+from chatbot.web.api.runner import Responds, TurnRunner
+from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens
+
+_ADDRESS_FACTOR = 4  # people behind one address
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", examples=["0d9d5c2f7a0b4f1a8a3c1e5b7d9f2c64"])]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """Everything the API is built from."""
+
+    settings: Settings
+    store: ConversationStore
+    attachments: AttachmentStore
+    turns: TurnLog
+    hub: Hub
+    runner: TurnRunner
+    tokens: VisitorTokens
+    sites: Sites
+    limits: RateLimits
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        settings: Settings,
+        store: ConversationStore,
+        attachments: AttachmentStore,
+        assistant: Callable[[], Responds],
+        secret: str,
+    ) -> "ApiParts":
+        """Puts the parts together; nothing runs yet."""
+        web = settings.web
+        turns, hub = TurnLog(store.database), Hub(web.max_streams)
+        runner = TurnRunner(assistant=assistant, store=store, turns=turns, hub=hub, workers=web.turn_workers)
+        tokens, sites = VisitorTokens(secret, web), Sites(web)
+        return cls(settings, store, attachments, turns, hub, runner, tokens, sites, RateLimits())
+
+    def visitor(self, request: Request, conversation_id: Id, bearer: Bearer) -> Visitor:
+        """Who asks, by the token that opens this conversation; a dependency of every route of a conversation.
+
+        Raises:
+            AuthError: There is no token, or it does not hold.
+            ForbiddenError: It opens another conversation, or the page's origin is not of its site.
+            ApiError: Too many requests.
+        """
+        self.count(request, "requests", "", self.settings.web.requests_per_minute)
+        if bearer is None:
+            raise AuthError("A token is needed.", "Send it as `Authorization: Bearer …`.")
+        visitor = self.tokens.read_access(bearer.credentials)
+        self.check_origin(request, visitor.site)
+        if visitor.conversation_id != conversation_id:
+            raise ForbiddenError("The token opens another conversation.", "Resume this one to get its token.")
+        self.count(request, "requests", visitor.visitor_id, self.settings.web.requests_per_minute)
+        request.state.renewed_token = self.tokens.renewed(visitor)
+        return visitor
+
+    def check_origin(self, request: Request, site: str) -> None:
+        """Lets only the site's own pages, our own, and programs through; errors as for `Sites.check_origin`."""
+        own = own_origin(self.settings.web, request.scope, request.headers)
+        self.sites.check_origin(site, request.headers.get("origin", ""), own)
+
+    def count(self, request: Request, what: str, whose: str, count: int, per_s: float = 60.0) -> None:
+        """Counts one thing of a visitor, or of the address where `whose` is empty.
+
+        Raises:
+            ApiError: Too many.
+        """
+        if whose:
+            self.limits.take(what, whose, Rate(count, per_s))
+        else:
+            self.limits.take(what, self.address(request), Rate(count * _ADDRESS_FACTOR, per_s))
+
+    def address(self, request: Request) -> str:
+        """Where the request comes from, as told by the proxies that are trusted."""
+        direct = request.client.host if request.client else "unknown"
+        hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        trusted = self.settings.web.trusted_proxies
+        return hops[-trusted] if trusted and len(hops) >= trusted else direct

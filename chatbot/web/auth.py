@@ -1,0 +1,158 @@
+"""Who is asking: sites with their origins, and visitors with signed, short-lived tokens.
+
+A visitor's access token opens one conversation for an hour and is renewed while it is used; a resume token, kept by
+the browser, opens the visitor's earlier conversations again and nothing else. It knows nothing of HTTP.
+"""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jwt
+
+from chatbot.errors import FrontdeskError
+from chatbot.web_settings import SiteSettings, WebSettings
+
+_ALGORITHM = "HS256"
+_LEEWAY_S = 5
+_VISITOR_BYTES = 24
+
+
+class AuthError(FrontdeskError):
+    """The request does not say who is asking, or says it with a token that does not hold."""
+
+
+class ForbiddenError(FrontdeskError):
+    """Who is asking is known, and may not do this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who may read and write one conversation; `expires_at` in seconds since 1970."""
+
+    site: str
+    visitor_id: str
+    conversation_id: str
+    expires_at: float
+
+
+class Sites:
+    """The sites of the settings, and which origins each of them has."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._sites = settings.sites
+        self._everywhere = {origin for site in settings.sites.values() for origin in site.origins}
+
+    def get(self, site: str) -> SiteSettings:
+        """The settings of a site.
+
+        Raises:
+            ForbiddenError: There is no such site.
+        """
+        if site not in self._sites:
+            raise ForbiddenError(
+                f"There is no site {site!r}.", "Check `data-site` against the server's `sites`."
+            )
+        return self._sites[site]
+
+    def knows_origin(self, origin: str) -> bool:
+        """Whether any site has this origin."""
+        return origin in self._everywhere
+
+    def check_origin(self, site: str, origin: str, own_origin: str) -> None:
+        """Lets pages of a site and our own pages through, and whatever is no browser.
+
+        Args:
+            origin: The request's `Origin`, empty where there is none.
+            own_origin: Where the server itself is reached.
+
+        Raises:
+            ForbiddenError: The site is unknown, or the origin is not one of its own.
+        """
+        allowed = self.get(site).origins
+        if origin and origin != own_origin and origin not in allowed:
+            raise ForbiddenError(
+                f"Pages of {origin} may not use the site {site!r}.", "Add the origin to the site's `origins`."
+            )
+
+
+class VisitorTokens:
+    """Makes and reads visitors' tokens.
+
+    Args:
+        secret: The server's own; each kind of token is signed with its own key made from it.
+        now: Seconds since 1970.
+    """
+
+    def __init__(self, secret: str, settings: WebSettings, now: Callable[[], float] = time.time) -> None:
+        self._keys = {kind: _derived(secret, kind) for kind in ("access", "resume")}
+        self._settings = settings
+        self._now = now
+
+    def access(self, site: str, visitor_id: str, conversation_id: str) -> str:
+        """A token for one conversation."""
+        claims = {"site": site, "sub": visitor_id, "conversation": conversation_id}
+        return self._signed("access", claims, self._settings.token_s)
+
+    def resume(self, site: str, visitor_id: str) -> str:
+        """A token to come back with."""
+        return self._signed("resume", {"site": site, "sub": visitor_id}, self._settings.resume_s)
+
+    def read_access(self, token: str) -> Visitor:
+        """Who an access token belongs to.
+
+        Raises:
+            AuthError: It is forged, expired or of another kind.
+        """
+        claims = self._verified("access", token, ["site", "sub", "conversation", "exp"])
+        return Visitor(claims["site"], claims["sub"], claims["conversation"], claims["exp"])
+
+    def read_resume(self, token: str, site: str) -> str:
+        """The visitor's id in a resume token.
+
+        Raises:
+            AuthError: It is forged, expired, of another kind or of another site.
+        """
+        claims = self._verified("resume", token, ["site", "sub", "exp"])
+        if claims["site"] != site:
+            raise AuthError("The token belongs to another site.", "Start a new conversation.")
+        return str(claims["sub"])
+
+    def renewed(self, visitor: Visitor) -> str | None:
+        """A new access token once half of the old one's life is over."""
+        if visitor.expires_at - self._now() > self._settings.token_s / 2:
+            return None
+        return self.access(visitor.site, visitor.visitor_id, visitor.conversation_id)
+
+    def remaining_s(self, visitor: Visitor) -> float:
+        """How long the visitor's token still holds."""
+        return max(0.0, visitor.expires_at - self._now())
+
+    def _signed(self, kind: Literal["access", "resume"], claims: dict[str, Any], life_s: float) -> str:
+        now = self._now()
+        return jwt.encode({**claims, "iat": now, "exp": now + life_s}, self._keys[kind], algorithm=_ALGORITHM)
+
+    def _verified(self, kind: Literal["access", "resume"], token: str, required: list[str]) -> dict[str, Any]:
+        options: Any = {"require": required, "verify_exp": False, "verify_iat": False}
+        try:
+            claims = jwt.decode(token, self._keys[kind], algorithms=[_ALGORITHM], options=options)
+        except jwt.InvalidTokenError as error:
+            raise AuthError(
+                "The token is not valid.", "Start or resume a conversation to get one."
+            ) from error
+        if not isinstance(claims["exp"], int | float) or claims["exp"] + _LEEWAY_S < self._now():
+            raise AuthError("The token has expired.", "Resume the conversation to get a new one.")
+        return claims
+
+
+def new_visitor_id() -> str:
+    """An id that nobody can guess."""
+    return secrets.token_urlsafe(_VISITOR_BYTES)
+
+
+def _derived(secret: str, purpose: str) -> bytes:
+    return hmac.new(secret.encode(), f"frontdesk {purpose} token".encode(), hashlib.sha256).digest()
