@@ -202,9 +202,13 @@ def _in_words(point: TrainingPoint) -> str:
 def main(arguments: list[str], kinds: Mapping[str, Work]) -> int:
     """Works on the job whose folder is named; the exit code says whether it is done."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if len(arguments) > 1:
-        os.set_inheritable(int(arguments[1]), False)  # what we start does not count as us
-    return int(work_on(Path(arguments[0]), kinds) is not JobState.DONE)
+    alive = int(arguments[1]) if len(arguments) > 1 else None
+    if alive is not None:
+        os.set_inheritable(alive, False)  # what we start does not count as us
+    ended = work_on(Path(arguments[0]), kinds)
+    if alive is not None:
+        os.close(alive)  # it can be resumed at once: taking this process down may last seconds
+    return int(ended is not JobState.DONE)
 
 
 if __name__ == "__main__":

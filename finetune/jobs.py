@@ -32,7 +32,7 @@ __all__ = ["JobState", "JobStatus", "Jobs", "TrainingPoint"]
 Points = list[TrainingPoint]
 _WORKER = (sys.executable, "-m", "finetune.job_worker")
 _POLL_S = 0.2
-_LONGEST_LOOK_S = 0.5
+_LONGEST_LOOK_S = 5.0
 _LONGEST_DEATH_S = 5.0
 _CHILDREN: list["subprocess.Popen[bytes]"] = []
 """Processes started here, so that the dead ones are taken off the system's list."""
