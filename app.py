@@ -2,11 +2,13 @@
 
 import sys
 
-from chatbot.cli import cli
+from chatbot.cli import bench_app, cli
+from finetune.bench_commands import bench_train
 from finetune.commands import finetune_app
 from finetune.web.mount import mount_finetune_page
 
 cli.add_typer(finetune_app, name="finetune")
+bench_app.command("train")(bench_train)
 PAGES = (mount_finetune_page,)
 
 

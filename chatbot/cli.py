@@ -207,7 +207,8 @@ def _flat(settings: Settings) -> Iterator[tuple[str, Any, str]]:
             )
 
 
-def _bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> None:
+def run_bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> None:
+    """Measures, and prints one object or a table."""
     with readable_errors():
         settings = load_settings()
         start_logging("warning", settings)
@@ -227,7 +228,7 @@ def bench_engine(as_json: Annotated[bool, typer.Option("--json")] = False) -> No
     """Frontdesk's generator against bare xllamacpp: same prompt, same model, same run."""
     from chatbot.bench import measure_engine
 
-    _bench("engine", measure_engine, as_json)
+    run_bench("engine", measure_engine, as_json)
 
 
 @bench_app.command("turn")
@@ -235,7 +236,7 @@ def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     """Whole turns: template, typed question, screenshot and voice, with memory and cold start."""
     from chatbot.bench import measure_turn
 
-    _bench("turn", measure_turn, as_json)
+    run_bench("turn", measure_turn, as_json)
 
 
 @bench_app.command("swap")
@@ -243,7 +244,7 @@ def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     """First tokens under eight streams while an adapter is changed, against the same load without a change."""
     from chatbot.bench_swap import measure_swap
 
-    _bench("swap", measure_swap, as_json)
+    run_bench("swap", measure_swap, as_json)
 
 
 @kb_app.command("add")

@@ -34,6 +34,7 @@ class TrainProgress:
     """Where a run stands, told after each step.
 
     Attributes:
+        tokens: Of this step's examples, as if each were computed alone.
         loss: Weighted mean loss of a token in this step.
         validation_loss: Of the last validation; None before the first.
         tokens_per_s: Tokens of examples (as if each were computed alone) per second in this process.
@@ -42,6 +43,7 @@ class TrainProgress:
 
     step: int
     steps: int
+    tokens: int
     loss: float
     validation_loss: float | None
     learning_rate: float
@@ -281,6 +283,7 @@ class _Run:
         told = TrainProgress(
             step=state.step,
             steps=len(self._steps),
+            tokens=sum(one.tokens_alone for one in self._steps[state.step - 1]),
             loss=state.loss,
             validation_loss=state.history[-1][1] if state.history else None,
             learning_rate=learning_rate(state.step - 1, len(self._steps), self._settings),

@@ -60,6 +60,11 @@ class Pack:
         """Examples in all trees."""
         return sum(len(tree.examples) for tree in self.trees)
 
+    @property
+    def tokens_alone(self) -> int:
+        """Tokens of the examples, as if each were computed alone."""
+        return sum(len(example) for tree in self.trees for example in tree.examples)
+
 
 @dataclass(frozen=True, slots=True)
 class Flat:

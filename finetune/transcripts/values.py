@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from chatbot.errors import FrontdeskError
 from chatbot.messages import Transcript
+from chatbot.privacy import Redactor, pattern_redactor
 from finetune.conversations import Role
+from finetune.pseudonyms import masked_file_name
 
 
 class TranscriptError(FrontdeskError):
@@ -85,14 +88,20 @@ _DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0\d|1[0-2])\1(?:[0-2]\d|3[01])(?!\d)"
 
 
 def safe_label(name: str) -> str:
-    """A file's name for reports, or a hash and its suffix when it seems to hold an address or a number."""
+    """A file's name for reports, or a hash and its suffix when it seems to hold a person, an address or a number."""
     import hashlib
     import re
 
-    if not re.search(_SUSPECT_PARTS, re.sub(_DATE, "", name)):
+    is_suspect = re.search(_SUSPECT_PARTS, re.sub(_DATE, "", name))
+    if not is_suspect and masked_file_name(name, _patterns()) == name:
         return name
     suffix = Path(name).suffix if len(Path(name).suffix) <= 6 else ""
     return f"file-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}{suffix}"
+
+
+@cache
+def _patterns() -> Redactor:
+    return pattern_redactor()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from finetune.transcripts import Limits, ReadOptions, TranscriptError, detect_format, safe_label
+from finetune.transcripts import (
+    Limits,
+    ReadOptions,
+    TranscriptError,
+    detect_format,
+    import_transcripts,
+    safe_label,
+)
 from tests.finetune.transcripts_files import ANSWERED, ASKED, SAID, chat, read, said
 
 
@@ -116,12 +123,34 @@ def test_files_that_are_no_transcripts_are_named_for_what_they_are(tmp_path: Pat
         ("anna.ay@home.example.mbox", False),
         ("+49 30 123456.wav", False),
         ("order-4711-0815-99.txt", False),
+        ("support_export_agents.csv", True),
+        ("philippa-crane_chat.txt", False),
+        ("chat with Philippa Crane.txt", False),
     ],
 )
 def test_file_names_with_addresses_or_numbers_are_not_shown(name: str, is_kept: bool) -> None:
     label = safe_label(name)
     assert (label == name) == is_kept
     assert is_kept or (label.startswith("file-") and label.endswith(Path(name).suffix[:6]))
+
+
+def test_neither_report_nor_log_nor_output_shows_the_person_in_a_file_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    names = ("chat with Philippa Crane.jsonl", "philippa-crane_2.jsonl", "philippa.crane@mail.example.jsonl")
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text(json.dumps(chat(str(number), f"Question {number}", "Yes")) + "\n{\n")
+    archive = packed(tmp_path / "Philippa Crane.zip", {names[0]: json.dumps(chat("9", "Another", "Thing"))})
+    told: list[str] = []
+    out = tmp_path / "out.jsonl"
+    files = [*(tmp_path / name for name in names), archive]
+    report = import_transcripts(files, out, progress=lambda label, _: told.append(label))
+    assert report.conversations == 4
+    assert report.dropped
+    shown = json.dumps(report.as_record()) + out.read_text() + "".join(told) + caplog.text
+    shown += (tmp_path / "out.jsonl.report.json").read_text()
+    assert "crane" not in shown.lower()
 
 
 def test_reports_show_the_label_that_the_caller_makes(tmp_path: Path) -> None:
