@@ -96,7 +96,6 @@ def test_served_answers_are_those_of_torch_and_peft(model_files: ModelFiles, tmp
     finally:
         generator.close()
     assert len(asked) == PROMPTS
-    assert len(set(served)) > PROMPTS // 2
     assert sum(not text.startswith(first[:12]) for text, first in zip(served, bare, strict=False)) >= 5
     differ = [(s, e) for s, e in zip(served, expected, strict=True) if s != e.texts[-1]]
     margins = [e.margin_at_difference(s) for s, e in differ]
