@@ -11,8 +11,10 @@ from rich.table import Table
 from chatbot.cli_errors import readable_errors
 from chatbot.errors import InputError
 from chatbot.settings import Settings, load_settings
+from finetune.forgotten import Forgotten
 from finetune.show import print_json
 from finetune.transcripts import ColumnMapping, ImportReport, ReadOptions, import_transcripts
+from finetune.workspace import Workspace
 
 data_app = typer.Typer()
 out, err = Console(), Console(stderr=True)
@@ -23,12 +25,12 @@ _Out = Annotated[Path | None, typer.Option("--out", help="File to write; in the 
 
 def imported_path(settings: Settings) -> Path:
     """Where imported conversations lie unless a command says otherwise. They hold personal data."""
-    return settings.data_dir / "finetune" / "imported.jsonl"
+    return Workspace.of(settings).imported()
 
 
 def redacted_path(settings: Settings) -> Path:
     """Where redacted conversations lie unless a command says otherwise."""
-    return settings.data_dir / "finetune" / "redacted.jsonl"
+    return Workspace.of(settings).redacted()
 
 
 @data_app.command("import")
@@ -51,12 +53,16 @@ def import_files(
     with readable_errors():
         settings = load_settings()
         options = ReadOptions(
-            mapping=_mapping(column), roles=_roles(role), company_domains=tuple(domain or ())
+            mapping=column_mapping(column), roles=speaker_roles(role), company_domains=tuple(domain or ())
         )
         target = to or imported_path(settings)
         with err.status("Reading…") as status:
             report = import_transcripts(
-                files, target, options, lambda label, n: status.update(f"Reading {label}: {n:,}")
+                files,
+                target,
+                options,
+                lambda label, n: status.update(f"Reading {label}: {n:,}"),
+                leave_out=Forgotten(settings.data_dir),
             )
     if as_json:
         print_json({**report.as_record(), "out": str(target)})
@@ -119,19 +125,26 @@ def _counts(title: str, counts: Mapping[str, int]) -> None:
     out.print(table)
 
 
-def _mapping(given: Iterable[str] | None) -> ColumnMapping | None:
-    pairs = _pairs(given, ColumnMapping.__dataclass_fields__, "--map")
+def column_mapping(given: Iterable[str] | None) -> ColumnMapping | None:
+    """The columns in `--map FIELD=COLUMN`; None when there are none."""
+    pairs = pairs_of(given, ColumnMapping.__dataclass_fields__, "--map")
     return ColumnMapping(**pairs) if pairs else None
 
 
-def _roles(given: Iterable[str] | None) -> dict[str, Any]:
-    pairs = _pairs(given, None, "--role")
+def speaker_roles(given: Iterable[str] | None) -> dict[str, Any]:
+    """Who is who, in `--role NAME=ROLE`."""
+    pairs = pairs_of(given, None, "--role")
     if wrong := sorted(set(pairs.values()) - {"customer", "agent", "system"}):
         raise InputError(f"--role got {wrong[0]!r}.", "A speaker is `customer`, `agent` or `system`.")
     return {name.lower(): role for name, role in pairs.items()}
 
 
-def _pairs(given: Iterable[str] | None, known: Mapping[str, Any] | None, option: str) -> dict[str, str]:
+def pairs_of(given: Iterable[str] | None, known: Mapping[str, Any] | None, option: str) -> dict[str, str]:
+    """NAME and VALUE of each `NAME=VALUE`.
+
+    Raises:
+        InputError: One is written in another way, or its name is unknown.
+    """
     pairs = {}
     for text in given or ():
         name, equals, value = text.partition("=")

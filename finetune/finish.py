@@ -36,6 +36,7 @@ class Origin:
         about: Sentences for the data card: sources, licences, how to make it again.
         conversations: `erasure_key` of every conversation it was trained on.
         customers: `erasure_key` of their customers.
+        languages: Codes of the languages that the refusal threshold was fitted in.
     """
 
     base_model: str
@@ -45,6 +46,7 @@ class Origin:
     about: str = ""
     conversations: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def seal_adapter(out: Path, adapter_id: str, origin: Origin, measured: Measured)
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         conversations=origin.conversations,
         customers=origin.customers,
+        languages=origin.languages,
     )
     try:
         write_atomically(out / CARD, card_text(adapter_id, origin, measured).encode())

@@ -170,7 +170,7 @@ class Jobs:
             time.sleep(poll_s)
 
     def _job(self, job_id: str) -> JobFolder:
-        if not job_id or Path(job_id).name != job_id:
+        if not job_id.strip(".") or Path(job_id).name != job_id:
             raise JobError(f"{job_id!r} is no id of a job.", "See `frontdesk finetune jobs`.")
         return JobFolder(self.folder / job_id)
 

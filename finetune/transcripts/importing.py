@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from finetune.conversations import SupportConversation
+from finetune.forgotten import Forgotten
 from finetune.transcripts.archives import members
 from finetune.transcripts.formats import format_of
 from finetune.transcripts.own_format import as_record, dump_conversation, load_conversation
@@ -76,6 +77,7 @@ def import_transcripts(
     options: ReadOptions | None = None,
     progress: Callable[[str, int], None] | None = None,
     mappings: Mapping[Path, ColumnMapping] | None = None,
+    leave_out: Forgotten | None = None,
 ) -> ImportReport:
     """Reads all files and writes their conversations to `out`, one a line, and the report beside it.
 
@@ -84,6 +86,7 @@ def import_transcripts(
         out: The file to write; it is replaced only when the new one is complete.
         progress: Told the label of the file at hand and how many conversations were read from it so far.
         mappings: Columns of single tables, where `options.mapping` is not right for all of them.
+        leave_out: Conversations that were forgotten, though a file still holds them.
 
     Raises:
         TranscriptError: No file can be used at all.
@@ -94,7 +97,7 @@ def import_transcripts(
         Source(path, options.label(path.name), replace(options, mapping=own.get(path, options.mapping)))
         for path in paths
     ]
-    fingerprint = _fingerprint(sources)
+    fingerprint = _fingerprint(sources, leave_out.fingerprint if leave_out else "")
     if done := _finished(out, fingerprint):
         return done
     folder = out.with_name(f"{out.name}.parts")
@@ -102,7 +105,7 @@ def import_transcripts(
     parts = [part for source in sources for part in _parts(source, folder, progress)]
     if parts and all(part.path is None for part in parts):
         raise TranscriptError(parts[0].dropped[0].why if len(parts) == 1 else _all_unusable(parts))
-    report = _merge(parts, out, fingerprint)
+    report = _merge(parts, out, fingerprint, leave_out)
     with _atomic(report_path(out)) as file:
         json.dump(report.as_record(), file, ensure_ascii=False, indent=1)
     shutil.rmtree(folder)
@@ -191,7 +194,7 @@ def _write_part(
         json.dump({"reasons": reasons, "dropped": [asdict(d) for d in dropped]}, file, ensure_ascii=False)
 
 
-def _merge(parts: Sequence[_Part], out: Path, fingerprint: str) -> ImportReport:
+def _merge(parts: Sequence[_Part], out: Path, fingerprint: str, leave_out: Forgotten | None) -> ImportReport:
     """Writes the parts' conversations without repeats, and counts."""
     reasons: Counter[str] = Counter()
     dropped: list[Dropped] = []
@@ -202,6 +205,9 @@ def _merge(parts: Sequence[_Part], out: Path, fingerprint: str) -> ImportReport:
             reasons.update(part.reasons)
             dropped += part.dropped
             for line, conversation in _conversations(part):
+                if leave_out and conversation in leave_out:
+                    reasons["forgotten"] += 1
+                    continue
                 if not seen.is_new(conversation):
                     reasons["duplicate"] += 1
                     if len(dropped) < _MAX_LISTED:
@@ -286,9 +292,9 @@ def _atomic(path: Path) -> Iterator[TextIO]:
         temporary.unlink(missing_ok=True)
 
 
-def _fingerprint(sources: Sequence[Source]) -> str:
+def _fingerprint(sources: Sequence[Source], forgotten: str) -> str:
     """Hash of all inputs and of how they are read."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(forgotten.encode())
     for source in sources:
         content = _hash_of(source.path) if source.path.is_file() else "absent"
         digest.update(f"{content}{_options_key(source)}".encode())

@@ -29,7 +29,7 @@ def test_transcripts_of_the_example_company_are_imported_into_the_data_folder(da
     report = json.loads(printed)
     assert code == 0
     assert report["conversations"] >= 300
-    assert Path(report["out"]) == data / "finetune" / "imported.jsonl"
+    assert Path(report["out"]) == data / "finetune" / "imported" / "conversations.jsonl"
     assert len(Path(report["out"]).read_text(encoding="utf-8").splitlines()) == report["conversations"]
 
 
@@ -99,4 +99,4 @@ def test_imported_conversations_are_redacted(
 
 
 def imported_path_lines(data: Path) -> list[str]:
-    return (data / "finetune" / "imported.jsonl").read_text(encoding="utf-8").splitlines()
+    return (data / "finetune" / "imported" / "conversations.jsonl").read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,95 @@
+"""The models and folders that the stages of tuning work with, each opened when it is needed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from chatbot.adapter_choice import AdapterShelf
+from chatbot.adapter_files import GGUF_WEIGHTS, Adapter
+from chatbot.errors import ModelError
+from chatbot.generators.base import Generator
+from chatbot.models import ModelStore, Purpose
+from chatbot.settings import Settings
+from finetune.dataset.from_knowledge_base import Searchable
+from finetune.redact import Redaction, redaction_from_settings
+from finetune.registry import AdapterRegistry
+
+
+class Tools:
+    """What the settings name. Tests put smaller things in place of its methods."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._models = ModelStore(settings.models_path, offline=settings.offline)
+
+    def base(self) -> Path:
+        """The base model's file or folder.
+
+        Raises:
+            ModelError: It is not there, or a remote server has it.
+        """
+        if self.settings.engine == "openai":
+            raise ModelError(
+                "An adapter is trained where its base lies, and a remote server has that.",
+                "Set `engine` to `llama_cpp` or `transformers` and `llm` to the same model.",
+            )
+        is_gguf = self.settings.engine == "llama_cpp"
+        return self._models.resolve(self.settings.llm, Purpose.LLM_GGUF if is_gguf else Purpose.LLM_TORCH)
+
+    def redaction(self, terms: Path | None) -> Redaction:
+        """Masking with a reviewer's terms; errors as for `redaction_from_settings`."""
+        return redaction_from_settings(self.settings, terms)
+
+    @contextmanager
+    def knowledge_base(self) -> Iterator[Searchable]:
+        """The company's knowledge base."""
+        from chatbot.services import Services
+
+        services = Services(self.settings)
+        try:
+            yield services.knowledge_base()
+        finally:
+            services.close()
+
+    @contextmanager
+    def generator(self, adapters: Mapping[str, Path]) -> Iterator[Generator]:
+        """The base with the adapters in these folders, by id."""
+        generator = self._load(adapters)
+        try:
+            yield generator
+        finally:
+            generator.close()
+
+    def _load(self, adapters: Mapping[str, Path]) -> Generator:
+        settings = self.settings
+        if settings.engine == "transformers":
+            from chatbot.generators.transformers import TransformersGenerator
+
+            return TransformersGenerator(
+                self.base(),
+                name=settings.llm,
+                context_tokens=settings.context_tokens,
+                threads=settings.threads,
+                adapters=adapters,
+                timeout_s=settings.generation_timeout_s,
+            )
+        from chatbot.generators.llama_cpp import LlamaCppGenerator
+
+        return LlamaCppGenerator(
+            self.base(),
+            name=settings.llm,
+            context_tokens=settings.context_tokens,
+            parallel_turns=1,
+            threads=settings.threads,
+            gpu_layers=settings.gpu_layers,
+            adapters={adapter: folder / GGUF_WEIGHTS for adapter, folder in adapters.items()},
+            timeout_s=settings.generation_timeout_s,
+        )
+
+    def current(self) -> Adapter | None:
+        """The adapter that serves; None for the bare base."""
+        return AdapterShelf(self.settings, self.base()).lineup().active
+
+    def registry(self) -> AdapterRegistry:
+        """The registered adapters."""
+        return AdapterRegistry(self.settings.data_dir)
