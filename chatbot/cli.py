@@ -18,6 +18,7 @@ from rich.table import Table
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
 from chatbot.evaluate_cli import evaluate_app
+from chatbot.keys_cli import keys_app
 from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
 from chatbot.models_cli import models_app
 from chatbot.privacy import PiiLogFilter, pattern_redactor, rules_from_settings
@@ -38,6 +39,7 @@ cli.add_typer(bench_app, name="bench")
 kb_app = typer.Typer(help="Take articles and FAQ tables in, and count them.", no_args_is_help=True)
 cli.add_typer(kb_app, name="kb")
 cli.add_typer(evaluate_app, name="evaluate")
+cli.add_typer(keys_app, name="keys")
 out = Console()
 
 

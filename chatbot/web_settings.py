@@ -3,10 +3,11 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 DEFAULT_SITE = "default"
+_SECRET_CHARS = 32
 
 
 class SiteSettings(BaseModel):
@@ -16,6 +17,29 @@ class SiteSettings(BaseModel):
 
     origins: tuple[str, ...] = ()
     """Origins of its pages, such as `https://help.example.com`, exactly as browsers send them."""
+
+    customer_secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    """Secrets by key id, of at least 32 characters, with which the help desk signs who its customers are (HS256)."""
+    customer_public_keys: dict[str, str] = Field(default_factory=dict)
+    """Public keys by key id, as PEM text, for the same with RS256."""
+
+    @field_validator("customer_secrets")
+    @classmethod
+    def _are_long(cls, customer_secrets: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        short = [
+            kid for kid, secret in customer_secrets.items() if len(secret.get_secret_value()) < _SECRET_CHARS
+        ]
+        if short:
+            raise ValueError(f"the secret {short[0]!r} has fewer than {_SECRET_CHARS} characters")
+        return customer_secrets
+
+    @field_validator("customer_public_keys")
+    @classmethod
+    def _are_public(cls, customer_public_keys: dict[str, str]) -> dict[str, str]:
+        wrong = [kid for kid, key in customer_public_keys.items() if "BEGIN PUBLIC KEY" not in key]
+        if wrong:
+            raise ValueError(f"the key {wrong[0]!r} is not a PEM text that begins with BEGIN PUBLIC KEY")
+        return customer_public_keys
 
     @field_validator("origins")
     @classmethod
@@ -57,6 +81,13 @@ class WebSettings(BaseModel):
     """Messages that one visitor may send; one address may send four times as many."""
     requests_per_minute: int = Field(300, ge=1)
     """Requests that one visitor may make; one address may make four times as many."""
+
+    @model_validator(mode="after")
+    def _has_each_key_once(self) -> "WebSettings":
+        for name, site in self.sites.items():
+            if both := set(site.customer_secrets) & set(site.customer_public_keys):
+                raise ValueError(f"site {name!r} has two keys with the id {min(both)!r}")
+        return self
 
     @field_validator("public_url")
     @classmethod

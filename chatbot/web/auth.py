@@ -20,6 +20,9 @@ from chatbot.web_settings import SiteSettings, WebSettings
 _ALGORITHM = "HS256"
 _LEEWAY_S = 5
 _VISITOR_BYTES = 24
+_CUSTOMER = "customer-"
+_MOST_CUSTOMER_S = 86_400 + _LEEWAY_S
+_SIGN_AGAIN = "Let the help desk sign a new one."
 
 
 class AuthError(FrontdeskError):
@@ -147,6 +150,41 @@ class VisitorTokens:
         if not isinstance(claims["exp"], int | float) or claims["exp"] + _LEEWAY_S < self._now():
             raise AuthError("The token has expired.", "Resume the conversation to get a new one.")
         return claims
+
+
+def customer_id(token: str, site: str, settings: SiteSettings, now: Callable[[], float] = time.time) -> str:
+    """The visitor id of a customer whom the help desk vouches for with a JWT of its own: the same on every device.
+
+    Args:
+        token: Signed with one of the site's keys, named by its `kid`; its algorithm is the key's and no other. It
+            needs `sub` and `exp`, which may be at most a day ahead.
+
+    Raises:
+        AuthError: It is forged, expired, too long-lived, or its key is not one of the site's (any more).
+    """
+    key, algorithm = _customer_key(token, settings)
+    options: Any = {"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False, "verify_aud": False}
+    try:
+        claims = jwt.decode(token, key, algorithms=[algorithm], options=options)
+    except (jwt.InvalidTokenError, jwt.InvalidKeyError) as error:
+        raise AuthError("The customer's token is not valid.", _SIGN_AGAIN) from error
+    expires_at = claims["exp"]
+    if not isinstance(expires_at, int | float) or not -_LEEWAY_S < expires_at - now() <= _MOST_CUSTOMER_S:
+        raise AuthError("The customer's token has expired, or holds for more than a day.", _SIGN_AGAIN)
+    digest = hashlib.sha256(f"{site}\n{claims['sub']}".encode()).hexdigest()
+    return f"{_CUSTOMER}{digest[:48]}"
+
+
+def _customer_key(token: str, settings: SiteSettings) -> tuple[str, str]:
+    try:
+        kid = jwt.get_unverified_header(token).get("kid", "")
+    except jwt.InvalidTokenError as error:
+        raise AuthError("The customer's token cannot be read.", _SIGN_AGAIN) from error
+    if kid in settings.customer_secrets:
+        return settings.customer_secrets[kid].get_secret_value(), "HS256"
+    if kid in settings.customer_public_keys:
+        return settings.customer_public_keys[kid], "RS256"
+    raise AuthError("The customer's token is signed with a key that the site does not have.", _SIGN_AGAIN)
 
 
 def new_visitor_id() -> str:

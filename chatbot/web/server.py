@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chatbot.web.api.parts import ApiParts
 
 _FINISH_S = 20.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EXAMPLE_QUESTIONS = (
     "My router shows a solid amber light. What does it mean?",
     "How do I cancel Wrenfield Plus before the trial ends?",
@@ -103,8 +104,9 @@ def run(
         announce: Told the name and the address of each page once they can be opened.
 
     Raises:
-        SettingsError: The address is in use or not ours.
+        SettingsError: The address is in use or not ours, or open to others without being set up for that.
     """
+    _check_opened(settings)
     listener = _listen(settings.host, settings.port)
     services = Services(settings, examples)
     try:
@@ -141,6 +143,17 @@ class _Server(uvicorn.Server):
         """Begins to end, and tells who has to know at once."""
         super().handle_exit(sig, frame)
         self.when_ending()
+
+
+def _check_opened(settings: Settings) -> None:
+    """More than this machine is served only when it is settled under which name, and for which sites."""
+    if settings.host in _LOOPBACK or settings.web.public_url:
+        return
+    raise SettingsError(
+        f"Listening on {settings.host} would open Frontdesk to others, and it is not set up for that.",
+        "Set FRONTDESK_WEB__PUBLIC_URL to the address that browsers use (https behind a proxy), and the origins of "
+        "your help-desk pages under `web.sites`; see docs/api.md.",
+    )
 
 
 def _address(settings: Settings) -> str:

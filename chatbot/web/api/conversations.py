@@ -12,7 +12,7 @@ from chatbot.web.api import wire
 from chatbot.web.api.parts import ApiParts, Id
 from chatbot.web.api.problems import ApiError, Problem
 from chatbot.web.api.stream import EventStream
-from chatbot.web.auth import Visitor, new_visitor_id
+from chatbot.web.auth import Visitor, customer_id, new_visitor_id
 from chatbot.web_settings import DEFAULT_SITE
 
 _HOUR_S = 3600.0
@@ -38,6 +38,9 @@ class StartRequest(BaseModel):
 
     site: str = Field(DEFAULT_SITE, max_length=64, examples=[DEFAULT_SITE])
     resume_token: str | None = Field(None, max_length=4096, description="To be the same visitor again.")
+    customer_token: str | None = Field(
+        None, max_length=8192, description="A JWT of the help desk that says which customer this is."
+    )
     conversation_id: str | None = Field(
         None, max_length=64, description="One of the visitor's own to go on with."
     )
@@ -109,9 +112,7 @@ class ConversationRoutes:
         parts, settings = self._parts, self._parts.settings.web
         parts.check_origin(request, body.site)
         parts.count(request, "conversations", "", settings.conversations_per_hour, _HOUR_S)
-        visitor_id = (
-            parts.tokens.read_resume(body.resume_token, body.site) if body.resume_token else new_visitor_id()
-        )
+        visitor_id = self._who(body)
         if body.conversation_id:
             parts.store.get(body.conversation_id, visitor_id)
             conversation_id = body.conversation_id
@@ -126,6 +127,13 @@ class ConversationRoutes:
             resume_token=parts.tokens.resume(body.site, visitor_id),
             conversations=[wire.summary(c) for c in parts.store.list(visitor_id)],
         )
+
+    def _who(self, body: StartRequest) -> str:
+        if body.customer_token:
+            return customer_id(body.customer_token, body.site, self._parts.sites.get(body.site))
+        if body.resume_token:
+            return self._parts.tokens.read_resume(body.resume_token, body.site)
+        return new_visitor_id()
 
     def _view(self, conversation_id: str, who: Visitor) -> wire.ConversationView:
         last_event_id, unanswered = self._parts.turns.resume_point(

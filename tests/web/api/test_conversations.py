@@ -2,9 +2,11 @@
 
 import io
 import threading
+import time
 from collections.abc import Callable
 
 import httpx
+import jwt
 import pytest
 from PIL import Image
 
@@ -255,3 +257,16 @@ def test_what_does_not_exist_is_a_problem_too(desk: Desk) -> None:
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
     wrong = desk.client.put("/api/v1/conversations")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+
+def test_a_customer_of_the_help_desk_finds_the_conversation_on_another_device(make_desk: MakeDesk) -> None:
+    secret = "s" * 40
+    desk = make_desk(sites={"shop": {"customer_secrets": {"k": secret}}})
+    claims = {"sub": "ann", "exp": time.time() + 600}
+    token = jwt.encode(claims, secret, "HS256", {"kid": "k"})
+    visit = desk.visit("shop", customer_token=token)
+    again = desk.visit("shop", customer_token=token, conversation_id=visit.id)
+    assert again.request("GET").status_code == 200
+    forged = jwt.encode(claims, "x" * 40, "HS256", {"kid": "k"})
+    refused = desk.client.post("/api/v1/conversations", json={"site": "shop", "customer_token": forged})
+    assert refused.status_code == 401
