@@ -79,6 +79,8 @@ class WebSettings(BaseModel):
     """Conversations that one address may start."""
     messages_per_minute: int = Field(20, ge=1)
     """Messages that one visitor may send; one address may send four times as many."""
+    key_messages_per_minute: int = Field(120, ge=1)
+    """Completions and transcriptions that one API key may ask for."""
     requests_per_minute: int = Field(300, ge=1)
     """Requests that one visitor may make; one address may make four times as many."""
 

@@ -88,6 +88,7 @@ def _api_parts(services: Services) -> "ApiParts":
         store=services.store,
         attachments=services.attachments,
         assistant=services.assistant,
+        perceiver=lambda: services.loaded().perceiver,
         secret=services.browser_secret(),
     )
 

@@ -7,10 +7,11 @@ from fastapi.responses import JSONResponse
 from starlette.routing import BaseRoute, Match
 
 from chatbot.web.api.conversations import ConversationRoutes
-from chatbot.web.api.guard import Guard
+from chatbot.web.api.guard import PREFIXES, Guard
 from chatbot.web.api.messages import MessageRoutes
 from chatbot.web.api.parts import ApiParts
 from chatbot.web.api.problems import add_handlers, problem
+from chatbot.web.openai_api.routes import OpenAIRoutes
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 _CHAR_BYTES = 6  # of one character in JSON, as an escape
@@ -27,7 +28,11 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
         json_bytes=max(256_000, 2 * _CHAR_BYTES * settings.max_message_chars),
     )
     add_handlers(app)
-    routers = [ConversationRoutes(parts).router(), MessageRoutes(parts).router()]
+    routers = [
+        ConversationRoutes(parts).router(),
+        MessageRoutes(parts).router(),
+        OpenAIRoutes(parts, parts.perceiver).router(),
+    ]
     for router in routers:
         app.include_router(router)
     routes = [route for router in routers for route in router.routes]
@@ -35,7 +40,8 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
     async def nothing_here(request: Request) -> JSONResponse:
         return _refused(request, routes)
 
-    app.add_api_route("/api/{rest:path}", nothing_here, methods=_METHODS, include_in_schema=False)
+    for prefix in PREFIXES:
+        app.add_api_route(prefix + "{rest:path}", nothing_here, methods=_METHODS, include_in_schema=False)
 
 
 def _refused(request: Request, routes: Sequence[BaseRoute]) -> JSONResponse:

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from chatbot.api_keys import ApiKeyStore
+from chatbot.assistant import Perceives
 from chatbot.attachments import AttachmentStore
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
@@ -35,6 +37,8 @@ class ApiParts:
     tokens: VisitorTokens
     sites: Sites
     limits: RateLimits
+    keys: ApiKeyStore
+    perceiver: Callable[[], Perceives]
 
     @classmethod
     def build(
@@ -44,14 +48,26 @@ class ApiParts:
         store: ConversationStore,
         attachments: AttachmentStore,
         assistant: Callable[[], Responds],
+        perceiver: Callable[[], Perceives],
         secret: str,
     ) -> "ApiParts":
         """Puts the parts together; nothing runs yet."""
         web = settings.web
         turns, hub = TurnLog(store.database), Hub(web.max_streams)
         runner = TurnRunner(assistant=assistant, store=store, turns=turns, hub=hub, workers=web.turn_workers)
-        tokens, sites = VisitorTokens(secret, web), Sites(web)
-        return cls(settings, store, attachments, turns, hub, runner, tokens, sites, RateLimits())
+        return cls(
+            settings=settings,
+            store=store,
+            attachments=attachments,
+            turns=turns,
+            hub=hub,
+            runner=runner,
+            tokens=VisitorTokens(secret, web),
+            sites=Sites(web),
+            limits=RateLimits(),
+            keys=ApiKeyStore(store.database),
+            perceiver=perceiver,
+        )
 
     def visitor(self, request: Request, conversation_id: Id, bearer: Bearer) -> Visitor:
         """Who asks, by the token that opens this conversation; a dependency of every route of a conversation.

@@ -95,16 +95,17 @@ def add_handlers(app: FastAPI) -> None:
     """Makes every error of the application's own routes a problem."""
 
     @app.exception_handler(FrontdeskError)
-    async def of_ours(_request: Request, error: FrontdeskError) -> JSONResponse:
-        response = described(error)
+    async def of_ours(request: Request, error: FrontdeskError) -> JSONResponse:
+        response = _for_clients_of(request, described(error))
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("%s", error, exc_info=error)
         return response
 
     @app.exception_handler(RequestValidationError)
-    async def of_schema(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def of_schema(request: Request, error: RequestValidationError) -> JSONResponse:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        return problem(422, "invalid-request", "The request does not fit the schema.", errors=faults)
+        refused = problem(422, "invalid-request", "The request does not fit the schema.", errors=faults)
+        return _for_clients_of(request, refused)
 
     @app.exception_handler(HTTPException)
     async def of_http(_request: Request, error: HTTPException) -> JSONResponse:
@@ -115,3 +116,19 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def of_nobody(_request: Request, error: Exception) -> JSONResponse:
         return problem(500, "internal", "Something went wrong on our side.", "Please try again.")
+
+
+def _for_clients_of(request: Request, response: JSONResponse) -> JSONResponse:
+    """Clients of OpenAI's interface look for the text inside `error`."""
+    if not request.url.path.startswith("/v1/"):
+        return response
+    body = json.loads(bytes(response.body))
+    code = body["type"].removeprefix(_PREFIX)
+    text = " ".join(part for part in (body.get("detail"), *body.get("errors", ()), body.get("hint")) if part)
+    error = {"message": text, "type": "invalid_request_error", "param": None, "code": code}
+    headers = {
+        name: response.headers[name]
+        for name in ("retry-after", "www-authenticate")
+        if name in response.headers
+    }
+    return _AsciiJson({**body, "error": error}, response.status_code, headers, MEDIA_TYPE)

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ class Desk:
     parts: ApiParts
     app: FastAPI
     client: TestClient
-    perceiver: FakePerceiver = field(default_factory=FakePerceiver)
+    perceiver: FakePerceiver
+    generator: FakeGenerator
 
     def start(self, site: str = "default", **more: Any) -> dict[str, Any]:
         started = self.client.post("/api/v1/conversations", json={"site": site, **more})
@@ -142,12 +143,12 @@ def make_desk(tmp_path: Path) -> Iterator[MakeDesk]:
         }
         settings = Settings(data_dir=tmp_path, web=WebSettings(**{"sites": SITES, **generous, **web}))
         store = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
-        perceiver = FakePerceiver()
+        perceiver, speaking = FakePerceiver(), generator or FakeGenerator()
         assistant = Assistant(
             store=store,
             perceiver=perceiver,
             knowledge_base=FakeKnowledgeBase(),
-            generator=generator or FakeGenerator(),
+            generator=speaking,
             settings=settings,
         )
         parts = ApiParts.build(
@@ -155,13 +156,14 @@ def make_desk(tmp_path: Path) -> Iterator[MakeDesk]:
             store=store,
             attachments=AttachmentStore(tmp_path / "attachments", settings),
             assistant=lambda: assistant,
+            perceiver=lambda: perceiver,
             secret=SECRET,
         )
         app = FastAPI()
         add_api(app, parts)
         parts.runner.start()
         client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
-        desks.append(Desk(settings, parts, app, client, perceiver))
+        desks.append(Desk(settings, parts, app, client, perceiver, speaking))
         return desks[-1]
 
     yield make
@@ -177,14 +179,15 @@ def desk(make_desk: MakeDesk) -> Desk:
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Desk], str]]:
+def serve() -> Iterator[Callable[[Desk | FastAPI], str]]:
     """Puts a desk behind a real server on a free port; gives its address."""
     servers: list[tuple[uvicorn.Server, threading.Thread]] = []
 
-    def start(desk: Desk) -> str:
+    def start(desk: Desk | FastAPI) -> str:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(desk.app, log_level="warning", timeout_graceful_shutdown=5))
+        app = desk.app if isinstance(desk, Desk) else desk
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         servers.append((server, thread))
