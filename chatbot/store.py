@@ -168,6 +168,19 @@ class ConversationStore:
         with self.database.writing() as session:
             session.delete(_owned(session, conversation_id, visitor_id))
 
+    def erase(self, identity: str) -> tuple[str, ...]:
+        """Removes the conversation of this id, or all of the visitor of this id; for whoever runs the installation.
+
+        Returns:
+            The ids of the conversations that are gone, with their messages and feedback.
+        """
+        is_theirs = (ConversationRow.id == identity) | (ConversationRow.visitor_id == identity)
+        with self.database.writing() as session:
+            rows = session.scalars(select(ConversationRow).where(is_theirs)).all()
+            for row in rows:
+                session.delete(row)
+            return tuple(row.id for row in rows)
+
     def add_question(
         self, conversation_id: str, visitor_id: str, message: Message, message_id: str = ""
     ) -> str:

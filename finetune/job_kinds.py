@@ -56,7 +56,7 @@ def tuning_kinds(open_tools: Callable[[Settings], Tools] = Tools) -> dict[str, W
 
     def train(job: JobContext) -> Mapping[str, JSON]:
         trained = pipeline.train_stage(*opened(job))
-        return {**trained, "message": _trained(trained)}
+        return {**_without_keys(trained), "message": _trained(trained)}
 
     def evaluate(job: JobContext) -> Mapping[str, JSON]:
         from finetune.proving import evaluate_stage
@@ -76,7 +76,7 @@ def tuning_kinds(open_tools: Callable[[Settings], Tools] = Tools) -> dict[str, W
         trained = pipeline.train_stage(order, workspace, tools, teller)
         proof = evaluate_stage(order, trained["run"], workspace, tools, teller)
         reports = {"import": pipeline.short_report(imported), "redact": pipeline.short_report(redacted)}
-        return {**reports, "build": _without_keys(card), "train": trained, **proof}
+        return {**reports, "build": _without_keys(card), "train": _without_keys(trained), **proof}
 
     return {"build": build, "train": train, "evaluate": evaluate, "run": run}
 

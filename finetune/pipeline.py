@@ -225,6 +225,7 @@ def _planned(
         "estimated_s": round(needed.seconds, 1),
         "estimated_memory_bytes": needed.memory_bytes,
         "settings": settings.model_dump(mode="json"),
+        **{keys: _card(dataset).get(keys, []) for keys in ("conversation_keys", "customer_keys")},
     }
     write_plan(run, plan)
     return plan

@@ -174,6 +174,52 @@ def cancel(job_id: _JobId, as_json: _Json = False) -> None:
         out.print(f"{job_id} is {state}.", highlight=False)
 
 
+@tuning_app.command()
+def forget(
+    identity: Annotated[str, typer.Argument(help="Id of a conversation or customer, as its source has it.")],
+    retrain: Annotated[bool, typer.Option(help="Queue training without them.")] = True,
+    minutes: _Minutes = _DEFAULT_MINUTES,
+    as_json: _Json = False,
+) -> None:
+    """Remove a conversation or customer, mark the adapters trained on them, and train again without."""
+    from chatbot.store import ConversationStore
+    from finetune.forget import forget as erase
+
+    with readable_errors():
+        settings = load_settings()
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        store = ConversationStore(f"sqlite:///{settings.database_path}")
+        try:
+            erased = erase(identity, settings.data_dir, store)
+        finally:
+            store.close()
+        jobs = Workspace.of(settings).jobs
+        names = erased.datasets if retrain else ()
+        queued = [jobs.start("run", {"name": n, "minutes": minutes or None}).id for n in names]
+    if as_json:
+        print_json({**asdict(erased), "found": erased.found_anything, "retrain_jobs": queued})
+        return
+    for line in _told_of_erasure(erased, queued):
+        out.print(line, highlight=False)
+
+
+def _told_of_erasure(erased: Any, queued: list[str]) -> Iterable[str]:
+    if not erased.found_anything:
+        yield "Nothing of them is here. Should a file that holds them be imported, they are left out."
+        return
+    yield f"Removed {erased.imported} imported, {erased.redacted} redacted and {erased.stored} stored conversations."
+    for said, names in (
+        ("Removed the datasets", erased.datasets),
+        ("Removed the training runs", erased.runs),
+        ("Marked, and no longer promoted, the adapters", erased.adapters),
+        ("Cancelled the jobs", erased.stopped_jobs),
+        ("Queued training without them:", queued),
+    ):
+        if names:
+            yield f"{said} {', '.join(names)}."
+    yield "Files outside of the data folder are as they were; what is forgotten is left out when they are imported."
+
+
 def _do(kind: str, arguments: dict[str, Any], background: bool, as_json: bool) -> dict[str, Any] | None:
     """The result of a job, to be shown; None when it was printed as JSON or goes on in the background."""
     with readable_errors():

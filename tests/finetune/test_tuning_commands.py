@@ -59,6 +59,22 @@ def test_a_job_in_the_background_is_named_and_can_be_cancelled() -> None:
     assert Workspace.of(tuning_commands.load_settings()).jobs.wait(job).state in ("cancelled", "failed")
 
 
+def test_forgetting_queues_training_without_what_was_forgotten(data: Path) -> None:
+    folder = data / "finetune" / "datasets" / "conversations"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_text('{"source": "chat-1#2"}\n')
+    code, printed, told = run("forget", "chat-1", "--json")
+    assert code == 0, told
+    found = json.loads(printed)
+    assert (found["datasets"], found["found"], folder.exists()) == (["conversations"], True, False)
+    (job,) = found["retrain_jobs"]
+    assert Workspace.of(tuning_commands.load_settings()).jobs.status(job).kind == "run"
+    run("cancel", job)
+    code, printed, _ = run("forget", "chat-1", "--no-retrain")
+    assert code == 0
+    assert "they are left out" in " ".join(printed.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
