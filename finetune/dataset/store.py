@@ -64,6 +64,8 @@ class Dataset:
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for torn in folder.glob(".*.tmp"):  # of a build that was killed
+                torn.unlink(missing_ok=True)
             for part in PARTS:
                 text = "".join(map(_line, self.part(part)))
                 write_atomically(folder / f"{part}.jsonl", text.encode())
