@@ -30,6 +30,7 @@ SETTINGS = TrainSettings(
 )
 
 
+@pytest.mark.timeout(1800)
 def test_both_trainers_learn_and_are_timed_without_padding(tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="the extra `bench` is not installed")
     base = save_tiny_base(tmp_path / "base")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from finetune.dataset.store import Dataset
 from tests.conftest import ROOT
 
@@ -46,6 +48,7 @@ def started(code: str, *words: str) -> int:
     return done.returncode
 
 
+@pytest.mark.timeout(1800)
 def test_a_dataset_killed_while_it_was_written_is_never_taken_for_whole(tmp_path: Path) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert started(_BUILD, "99", str(whole)) == 0

@@ -81,6 +81,7 @@ def greedy(tokenizer: Any, model: Any, asked: Sequence[Prompt]) -> Iterator[Said
 
 
 @pytest.mark.models
+@pytest.mark.timeout(1800)  # a minute or two; the machines of tests are busy
 def test_served_answers_are_those_of_torch_and_peft(model_files: ModelFiles, tmp_path: Path) -> None:
     base = write_f16(model_files.llm, tmp_path / "base-f16.gguf")
     tokenizer, model = adapted(base, tmp_path / "adapter")
