@@ -34,7 +34,7 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage | 
 
     mount_private_page(
         app,
-        build_page(Workshop(services.settings, services.store)),
+        build_page(Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base)),
         PATH,
         is_allowed=comes_from_this_machine,
         i18n=I18N,

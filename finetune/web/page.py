@@ -9,6 +9,8 @@ from finetune.web.adapters import AdapterDesk
 from finetune.web.adapters_tab import AdaptersTab
 from finetune.web.comparing import BlindDesk, Evaluations
 from finetune.web.comparing_tabs import BlindTab, EvaluationTab
+from finetune.web.examples import ExamplesDesk
+from finetune.web.examples_tab import ExamplesTab
 from finetune.web.parts import I18N, QUIET, words_of
 from finetune.web.privacy import PrivacyDesk
 from finetune.web.privacy_tab import PrivacyTab
@@ -36,6 +38,15 @@ def build_page(workshop: Workshop) -> gr.Blocks:
                 privacy = PrivacyTab(
                     PrivacyDesk(workshop.imported, workshop.redacted, workshop.terms, workshop.redaction)
                 )
+            with gr.Tab(I18N("examples"), id="examples") as examples_tab:
+                examples = ExamplesTab(
+                    ExamplesDesk(
+                        workshop.redacted,
+                        workshop.dataset,
+                        workshop.knowledge_base,
+                        workshop.settings.company_name,
+                    )
+                )
             with gr.Tab(I18N("adapters"), id="adapters") as adapters_tab:
                 adapters = AdaptersTab(
                     AdapterDesk(
@@ -54,6 +65,7 @@ def build_page(workshop: Workshop) -> gr.Blocks:
         evaluation.load(blocks, evaluation_tab)
         blind.load(blocks, blind_tab)
         privacy.load(blocks, privacy_tab)
+        examples.load(blocks, examples_tab)
         adapters.load(blocks, adapters_tab)
 
         def greet(request: gr.Request) -> str:

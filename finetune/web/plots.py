@@ -26,12 +26,13 @@ def bar_plot(elem_id: str) -> gr.BarPlot:
     )
 
 
-def bars(counts: Mapping[str, int], x_title: str, y_title: str) -> gr.BarPlot:
-    """The update that shows counts in such a plot; none hide it."""
+def bars(counts: Mapping[str, int], x_title: str, y_title: str, *, in_order: bool = False) -> gr.BarPlot:
+    """The update that shows counts in such a plot, the highest first or in their own order; none hide it."""
     return gr.BarPlot(
         value=_frame([(name, count) for name, count in counts.items()]),
         x_title=x_title,
         y_title=y_title,
+        sort=list(counts) if in_order else "-y",
         y_lim=[0, max([1, *counts.values()])],
         visible=bool(counts),
     )

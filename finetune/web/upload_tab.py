@@ -142,8 +142,15 @@ class UploadTab:
             return title + paragraph(str(error), "bad")
         return title + preview_html(found.conversations, found.dropped, found.problem, language)
 
-    def _map(self, files: Files, chosen: int | None, agents: str, domains: str, *rest: Any) -> dict[Any, Any]:
-        *columns, request = rest  # Gradio gives the request after the values
+    def _map(
+        self,
+        files: Files,
+        chosen: int | None,
+        agents: str,
+        domains: str,
+        request: gr.Request,
+        *columns: str,  # Gradio puts the request in by position only
+    ) -> dict[Any, Any]:
         with errors_shown(request):
             mapping = ColumnMapping(
                 **{name: column or "" for name, column in zip(MAPPING_FIELDS, columns, strict=True)}

@@ -1,21 +1,30 @@
 """What the page works with: places in the data folder, and the parts of the loop that depend on the settings."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from chatbot.settings import Settings
 from chatbot.store import AdapterFeedback, ConversationStore
 from finetune.data_commands import imported_path, redacted_path
+from finetune.dataset.from_knowledge_base import Searchable
 from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
 from finetune.registry_commands import base_of_settings, canary_began
 
 
 class Workshop:
-    """The tuning loop of one data folder."""
+    """The tuning loop of one data folder.
 
-    def __init__(self, settings: Settings, store: ConversationStore) -> None:
+    Args:
+        knowledge_base: Waits until it is open.
+    """
+
+    def __init__(
+        self, settings: Settings, store: ConversationStore, knowledge_base: Callable[[], Searchable]
+    ) -> None:
         self.settings = settings
+        self.knowledge_base = knowledge_base
         self.folder = settings.data_dir / "finetune"
         self._store = store
         self._base_sha256: str | None = None
@@ -40,6 +49,11 @@ class Workshop:
     def terms(self) -> Path:
         """What a reviewer of a sample wrote."""
         return self.folder / "terms.json"
+
+    @property
+    def dataset(self) -> Path:
+        """Training examples."""
+        return self.folder / "datasets" / "conversations"
 
     @property
     def evaluations(self) -> Path:
