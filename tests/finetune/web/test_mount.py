@@ -74,12 +74,13 @@ def test_a_customer_cannot_fetch_or_name_a_file_of_it(client: TestClient) -> Non
     ],
 )
 def test_foreign_pages_names_and_proxies_are_turned_away(client: TestClient, headers: dict[str, str]) -> None:
+    refused = {401, 421}  # 421: the server as a whole does not answer to that name
     for path in ("/config", "/gradio_api/info", "/"):
-        assert client.get(f"{PATH}{path}", headers=headers).status_code == 401
+        assert client.get(f"{PATH}{path}", headers=headers).status_code in refused
     body = json.dumps({"data": [], "fn_index": 0, "session_hash": "x"})
-    assert client.post(f"{PATH}/gradio_api/queue/join", content=body, headers=headers).status_code == 401
+    assert client.post(f"{PATH}/gradio_api/queue/join", content=body, headers=headers).status_code in refused
     upload = client.post(f"{PATH}/gradio_api/upload", files={"files": ("a.csv", b"a")}, headers=headers)
-    assert upload.status_code == 401
+    assert upload.status_code in refused
 
 
 def test_other_machines_are_turned_away(app: FastAPI) -> None:
