@@ -6,6 +6,10 @@
     document.querySelectorAll(".vega-embed:not([aria-hidden])").forEach((plot) => {
       plot.setAttribute("aria-hidden", "true"); // its figures stand in the table beside it
     });
+    document.querySelectorAll(".toast-header[role=button]").forEach((header) => {
+      header.removeAttribute("role"); // it holds the button that closes it
+      header.removeAttribute("tabindex");
+    });
   };
   let planned = 0;
   new MutationObserver(() => {

@@ -14,6 +14,8 @@ from finetune.web.examples_tab import ExamplesTab
 from finetune.web.parts import I18N, QUIET, words_of
 from finetune.web.privacy import PrivacyDesk
 from finetune.web.privacy_tab import PrivacyTab
+from finetune.web.training import TrainingDesk
+from finetune.web.training_tab import TrainingTab
 from finetune.web.upload import Uploads
 from finetune.web.upload_tab import UploadTab
 from finetune.web.workshop import Workshop
@@ -33,7 +35,7 @@ def build_page(workshop: Workshop) -> gr.Blocks:
         header = gr.HTML(_header(company, "", ""), padding=False)
         with gr.Tabs(elem_id="ft-tabs"), gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
             with gr.Tab(I18N("transcripts"), id="transcripts"):
-                upload = UploadTab(Uploads(workshop.uploads, workshop.imported))
+                upload = UploadTab(Uploads(workshop.uploads, workshop.imported, workshop.forgotten_ones))
             with gr.Tab(I18N("privacy"), id="privacy") as privacy_tab:
                 privacy = PrivacyTab(
                     PrivacyDesk(workshop.imported, workshop.redacted, workshop.terms, workshop.redaction)
@@ -47,6 +49,8 @@ def build_page(workshop: Workshop) -> gr.Blocks:
                         workshop.settings.company_name,
                     )
                 )
+            with gr.Tab(I18N("training"), id="training") as training_tab:
+                training = TrainingTab(TrainingDesk(workshop.jobs))
             with gr.Tab(I18N("adapters"), id="adapters") as adapters_tab:
                 adapters = AdaptersTab(
                     AdapterDesk(
@@ -66,6 +70,7 @@ def build_page(workshop: Workshop) -> gr.Blocks:
         blind.load(blocks, blind_tab)
         privacy.load(blocks, privacy_tab)
         examples.load(blocks, examples_tab)
+        training.load(blocks, training_tab)
         adapters.load(blocks, adapters_tab)
 
         def greet(request: gr.Request) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from chatbot.errors import InputError, StorageError
+from finetune.forgotten import Forgotten
 from finetune.transcripts import (
     ColumnMapping,
     ImportReport,
@@ -57,11 +58,15 @@ class Uploads:
     Args:
         folder: For the files; what a stopped server left there is removed.
         imported: The file that an import writes.
+        leave_out: Reads which conversations were forgotten, though a file still holds them.
     """
 
-    def __init__(self, folder: Path, imported: Path) -> None:
+    def __init__(
+        self, folder: Path, imported: Path, leave_out: Callable[[], Forgotten | None] = lambda: None
+    ) -> None:
         self._folder = folder
         self._imported = imported
+        self._leave_out = leave_out
         shutil.rmtree(folder, ignore_errors=True)
 
     def take(self, paths: Sequence[str]) -> tuple[Upload, ...]:
@@ -105,7 +110,7 @@ class Uploads:
             paths.insert(0, self._imported)
         mappings = {upload.path: upload.mapping for upload in usable if upload.columns}
         with alone(self._imported, "Another import is running."):
-            report = import_transcripts(paths, self._imported, options, progress, mappings)
+            report = import_transcripts(paths, self._imported, options, progress, mappings, self._leave_out())
         left = tuple(upload for upload in usable if report.formats.get(upload.label) == "unusable")
         self.discard([upload for upload in usable if upload not in left])
         return report, left

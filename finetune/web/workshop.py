@@ -8,9 +8,12 @@ from chatbot.settings import Settings
 from chatbot.store import AdapterFeedback, ConversationStore
 from finetune.data_commands import imported_path, redacted_path
 from finetune.dataset.from_knowledge_base import Searchable
+from finetune.forgotten import Forgotten
+from finetune.jobs import Jobs
 from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
 from finetune.registry_commands import base_of_settings, canary_began
+from finetune.workspace import Workspace
 
 
 class Workshop:
@@ -25,7 +28,8 @@ class Workshop:
     ) -> None:
         self.settings = settings
         self.knowledge_base = knowledge_base
-        self.folder = settings.data_dir / "finetune"
+        self._workspace = Workspace.of(settings)
+        self.folder = self._workspace.folder
         self._store = store
         self._base_sha256: str | None = None
         self._lock = threading.Lock()
@@ -48,22 +52,31 @@ class Workshop:
     @property
     def terms(self) -> Path:
         """What a reviewer of a sample wrote."""
-        return self.folder / "terms.json"
+        return self._workspace.terms
 
     @property
     def dataset(self) -> Path:
         """Training examples."""
-        return self.folder / "datasets" / "conversations"
+        return self._workspace.dataset()
 
     @property
     def evaluations(self) -> Path:
         """Answers and scores of adapters, as evaluations wrote them."""
-        return self.folder / "evaluations"
+        return self._workspace.evaluations
 
     @property
     def blind(self) -> Path:
         """Sessions of blind comparison."""
         return self.folder / "blind"
+
+    @property
+    def jobs(self) -> Jobs:
+        """Background jobs."""
+        return self._workspace.jobs
+
+    def forgotten_ones(self) -> Forgotten:
+        """Conversations that must not come in again, as of now."""
+        return Forgotten(self.settings.data_dir)
 
     def redaction(self, terms: Path | None) -> Redaction:
         """Masking by the company's rules and a reviewer's terms; errors as for `redaction_from_settings`."""

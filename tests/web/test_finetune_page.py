@@ -83,6 +83,11 @@ def test_transcripts_are_mapped_previewed_and_imported_and_an_adapter_is_promote
     expect(page.locator("#ft-report")).to_contain_text("no_agent")
     expect(page.locator("#ft-which")).to_be_hidden()
 
+    open_tab(page, "Training")
+    expect(page.locator("#ft-training")).to_have_text("Nothing was trained from here yet.")
+    expect(page.locator("#ft-cancel")).to_be_hidden()
+    assert violations(page) == []
+
     open_tab(page, "Adapters")
     expect(page.locator("#ft-details")).to_contain_text("It refuses too often")
     page.locator("#ft-promote").click()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatbot.errors import InputError
+from finetune.forgotten import Forgotten
 from finetune.transcripts import ColumnMapping, TranscriptError, load_conversations
 from finetune.web.alone import alone
 from finetune.web.upload import Uploads, speakers
@@ -107,6 +108,14 @@ def test_nothing_to_import_and_a_second_import_are_refused(uploads: Uploads, tmp
         uploads.import_all(files, speakers("", ""))
     report, _ = uploads.import_all(files, speakers("", ""))
     assert report.conversations == 1
+
+
+def test_what_was_forgotten_stays_out(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path / "uploads", tmp_path / "imported.jsonl", lambda: Forgotten(tmp_path))
+    Forgotten(tmp_path).add(["c1"])
+    path = write(tmp_path / "chats.jsonl", chat("c1"), chat("c2", "Hello?", "Good day."))
+    report, _ = uploads.import_all(uploads.take([str(path)]), speakers("", ""))
+    assert [conversation.id for conversation in report.first] == ["c2"]
 
 
 def test_files_are_kept_when_none_can_be_used(uploads: Uploads, tmp_path: Path) -> None:
