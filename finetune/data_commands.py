@@ -41,7 +41,9 @@ def import_files(
     ] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", help="Who a speaker is, as NAME=customer|agent|system; may be repeated."),
+        typer.Option(
+            "--role", help="Who a speaker is, as NAME=ROLE (customer, agent, system); may be repeated."
+        ),
     ] = None,
     domain: Annotated[
         list[str] | None, typer.Option(help="E-mail domain of your agents; may be repeated.")

@@ -27,7 +27,7 @@ _Background = Annotated[bool, typer.Option("--background", help="Return at once;
 _Name = Annotated[str, typer.Option(help="Name of conversations and dataset.")]
 _Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="A setting, as train.r=8 or dataset.examples=500; may be repeated."),
+    typer.Option("--set", help="A setting, as train.r=8; may be repeated."),
 ]
 _Minutes = Annotated[float, typer.Option(help="Longest training, in minutes; 0 for all epochs.")]
 _Questions = Annotated[int, typer.Option(help="Most held-out questions for each model.", min=1)]
@@ -100,7 +100,9 @@ def run(
     ] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", help="Who a speaker is, as NAME=customer|agent|system; may be repeated."),
+        typer.Option(
+            "--role", help="Who a speaker is, as NAME=ROLE (customer, agent, system); may be repeated."
+        ),
     ] = None,
     domain: Annotated[
         list[str] | None, typer.Option(help="E-mail domain of your agents; may be repeated.")
