@@ -13,7 +13,13 @@ from finetune.conversations import SupportConversation, Turn
 from finetune.dataset.sections import spoken
 
 Kind = Literal["answer", "clarify", "handoff"]
-Dropped = Literal["too short", "badly rated", "contradicts the knowledge base", "not in the knowledge base"]
+Dropped = Literal[
+    "names a person",
+    "too short",
+    "badly rated",
+    "contradicts the knowledge base",
+    "not in the knowledge base",
+]
 _MIN_SHARED = 0.5
 _HANDOFF = re.compile(
     r"\b(?:pass|hand|transfer|forward|escalat\w*|connect)\b.{0,40}\b(?:colleague|team|department|manager|specialist|"
@@ -25,6 +31,8 @@ _COMPLAINT = re.compile(
     r"still (?:broken|not working)|useless|you (?:didn't|did not) (?:answer|read))\b",
     re.IGNORECASE,
 )
+
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]+>")  # what was masked is nothing for the assistant to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +99,12 @@ def lesson(
     if _HANDOFF.search(exchange.reply):
         return Lesson("handoff")
     sentences = [s.strip() for s in split_sentences([exchange.reply]) if s.strip()]
-    told = [s for s in sentences if not s.endswith(("?", "？"))]
+    told = [s for s in sentences if not s.endswith(("?", "？")) and not _PLACEHOLDER.search(s)]
     taught = list(_taught(told, passages))
     if taught:
         return Lesson("answer", _shortened(taught, max_words))
+    if _PLACEHOLDER.search(exchange.reply):
+        return "names a person"
     if len(told) < len(sentences):
         return Lesson("clarify")
     if len(words(exchange.reply)) < min_words:
@@ -123,7 +133,7 @@ def _nearest(sentence: str, passages: Sequence[Passage]) -> tuple[int, str] | No
         (len(wanted & set(content_words(said))) / len(wanted), -p.number, said)
         for p in passages
         for said in map(spoken, split_sentences([p.text]))
-        if needed <= set(facts(said)) and set(facts(said)) <= set(facts(p.text))
+        if "|" not in said and needed <= set(facts(said)) and set(facts(said)) <= set(facts(p.text))
     ]
     share, number, said = max(candidates, default=(0.0, 0, ""))
     return (-number, said) if share >= _MIN_SHARED and ground(said, passages) else None

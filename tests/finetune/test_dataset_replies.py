@@ -32,6 +32,18 @@ def test_what_is_said_in_other_words_is_taught_in_those_of_the_passage() -> None
     assert found == Lesson("answer", ((1, "You can return a Dot within 45 days of delivery."),))
 
 
+def test_a_sentence_with_something_masked_is_not_taught() -> None:
+    found = _lesson("Thank you, <PERSON>! You can return a Dot within 45 days of delivery.")
+    assert found == Lesson("answer", ((1, "You can return a Dot within 45 days of delivery."),))
+
+
+def test_a_row_of_a_table_is_no_sentence() -> None:
+    table = (Passage(1, "a", "Lights", "", "| pulsing blue light | ready to set up | open the app |"),)
+    reply = "Good, a pulsing blue light means ready, so please set up and open."
+    found = lesson(_exchange(reply), table, 4, 60)
+    assert not isinstance(found, Lesson) or "|" not in str(found.sentences)
+
+
 def test_an_answer_may_come_from_two_passages() -> None:
     found = _lesson(
         "WR-204 means that the Dot is too far away. You can return a Dot within 45 days of delivery."
@@ -46,6 +58,7 @@ def test_an_answer_may_come_from_two_passages() -> None:
         ("You can return a Dot within 90 days of delivery.", "contradicts the knowledge base"),
         ("Please restart the old toaster in your kitchen.", "not in the knowledge base"),
         ("All right.", "too short"),
+        ("I am <PERSON>, a human. What can I do for you?", "names a person"),
     ],
 )
 def test_weak_replies_are_dropped_with_a_reason(reply: str, why: str) -> None:
