@@ -4,10 +4,10 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 from chatbot.errors import SettingsError
@@ -49,6 +49,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
         The application; `app.state.api` has the parts of the API, whose runner is to be started and closed.
     """
     from chatbot.web.api.mount import add_api
+    from chatbot.web.metrics import MeasuredAssistant
     from chatbot.web.ui.mount import mount_page
     from chatbot.web.ui.page import PageParts
 
@@ -70,7 +71,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     parts = PageParts(
         store=services.store,
         attachments=services.attachments,
-        assistant=services.assistant,
+        assistant=lambda: MeasuredAssistant(services.assistant(), app.state.api.metrics),
         max_attachments=settings.max_attachments,
         browser_secret=services.browser_secret(),
         company_name=settings.company_name,
@@ -121,9 +122,8 @@ def run(
             services.start,
             app.state.api.runner.start,
         ]
-        server.when_ending = app.state.api.hub.close  # event streams end by themselves only then
+        server.when_ending = lambda: app.state.api.close(_FINISH_S)
         server.run(sockets=[listener])
-        app.state.api.runner.close(_FINISH_S)
     finally:
         services.close()
 
@@ -140,10 +140,10 @@ class _Server(uvicorn.Server):
         for call in self.when_listening:
             call()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begins to end, and tells who has to know at once."""
-        super().handle_exit(sig, frame)
-        self.when_ending()
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Lets answers that have begun be finished and told, then closes what is open."""
+        await run_sync(self.when_ending)
+        await super().shutdown(sockets=sockets)
 
 
 def _check_opened(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import pytest
 from chatbot.api_keys import Scope
 from chatbot.messages import OcrLine, ScreenReading, Segment, Transcript
 from tests.conftest import EXAMPLES
-from tests.web.api.conftest import Desk, MakeDesk, make_desk, serve  # noqa: F401
+from tests.web.api.conftest import Desk, MakeDesk, empty_database, make_desk, serve  # noqa: F401
 from tests.web.api.test_conversations import RETURNS, png
 
 ANSWER = "You can return a Dot within 45 days. [1]"

@@ -40,6 +40,7 @@ class Hub:
         self._lock = threading.Lock()
         self._open: dict[str, set[Subscription]] = defaultdict(set)
         self.is_closing = False
+        self.is_refusing = False
 
     @contextmanager
     def subscribe(self, conversation_id: str) -> Iterator[Subscription]:
@@ -67,9 +68,13 @@ class Hub:
         for subscription in woken:
             subscription.ring()
 
+    def refuse(self) -> None:
+        """Says that nothing new is taken, while streams go on."""
+        self.is_refusing = True
+
     def close(self) -> None:
         """Lets every stream end after what there is."""
-        self.is_closing = True
+        self.is_closing = self.is_refusing = True
         with self._lock:
             woken = [subscription for group in self._open.values() for subscription in group]
         for subscription in woken:

@@ -143,7 +143,7 @@ class MessageRoutes:
         settings = self._parts.settings.web
         self._parts.count(request, "messages", "", settings.messages_per_minute)
         self._parts.count(request, "messages", who.visitor_id, settings.messages_per_minute)
-        if self._parts.hub.is_closing or self._parts.runner.waiting >= settings.max_waiting_turns:
+        if self._parts.hub.is_refusing or self._parts.runner.waiting >= settings.max_waiting_turns:
             raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
 
     def _accept(self, conversation_id: str, who: Visitor, message: Message, key: str) -> Accepted:

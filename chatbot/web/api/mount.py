@@ -1,16 +1,19 @@
 """Puts the API into a web application."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute, Match
 
+from chatbot.api_keys import Scope
 from chatbot.web.api.conversations import ConversationRoutes
+from chatbot.web.api.document import PAGE_HEADERS, document, page
 from chatbot.web.api.guard import PREFIXES, Guard
 from chatbot.web.api.messages import MessageRoutes
-from chatbot.web.api.parts import ApiParts
+from chatbot.web.api.parts import ApiParts, Bearer, key_holder
 from chatbot.web.api.problems import add_handlers, problem
+from chatbot.web.metrics import MEDIA_TYPE
 from chatbot.web.openai_api.routes import OpenAIRoutes
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -40,8 +43,28 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
     async def nothing_here(request: Request) -> JSONResponse:
         return _refused(request, routes)
 
+    app.add_api_route("/metrics", _metrics(parts), response_class=Response, include_in_schema=False)
+    app.add_api_route("/openapi.json", lambda: document(app), include_in_schema=False)
+    app.add_api_route(
+        "/docs", lambda: HTMLResponse(page(document(app)), headers=PAGE_HEADERS), include_in_schema=False
+    )
     for prefix in PREFIXES:
         app.add_api_route(prefix + "{rest:path}", nothing_here, methods=_METHODS, include_in_schema=False)
+
+
+def _metrics(parts: ApiParts) -> Callable[..., Response]:
+    """Open to whoever is on this machine; a server that others reach wants a key."""
+    parts.metrics.watch("turns_waiting", "Turns in the line.", lambda: parts.runner.waiting)
+    parts.metrics.watch("turns_running", "Turns that are being answered.", lambda: parts.runner.running)
+    parts.metrics.watch("event_streams", "Open event streams.", lambda: parts.hub.streams)
+    holder = key_holder(parts, Scope.METRICS)
+
+    def metrics(request: Request, bearer: Bearer) -> Response:
+        if parts.settings.web.public_url:
+            holder(request, bearer)
+        return Response(parts.metrics.text(), media_type=MEDIA_TYPE)
+
+    return metrics
 
 
 def _refused(request: Request, routes: Sequence[BaseRoute]) -> JSONResponse:

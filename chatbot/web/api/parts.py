@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from chatbot.api_keys import ApiKeyStore
+from chatbot.api_keys import ApiKey, ApiKeyStore, Scope
 from chatbot.assistant import Perceives
 from chatbot.attachments import AttachmentStore
 from chatbot.settings import Settings
@@ -18,6 +18,7 @@ from chatbot.web.api.hub import Hub
 from chatbot.web.api.limits import Rate, RateLimits
 from chatbot.web.api.runner import Responds, TurnRunner
 from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens
+from chatbot.web.metrics import MeasuredAssistant, Metrics
 
 _ADDRESS_FACTOR = 4  # people behind one address
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
@@ -39,6 +40,7 @@ class ApiParts:
     limits: RateLimits
     keys: ApiKeyStore
     perceiver: Callable[[], Perceives]
+    metrics: Metrics
 
     @classmethod
     def build(
@@ -54,7 +56,9 @@ class ApiParts:
         """Puts the parts together; nothing runs yet."""
         web = settings.web
         turns, hub = TurnLog(store.database), Hub(web.max_streams)
-        runner = TurnRunner(assistant=assistant, store=store, turns=turns, hub=hub, workers=web.turn_workers)
+        metrics = Metrics()
+        measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
+        runner = TurnRunner(assistant=measured, store=store, turns=turns, hub=hub, workers=web.turn_workers)
         return cls(
             settings=settings,
             store=store,
@@ -67,7 +71,14 @@ class ApiParts:
             limits=RateLimits(),
             keys=ApiKeyStore(store.database),
             perceiver=perceiver,
+            metrics=metrics,
         )
+
+    def close(self, timeout_s: float) -> None:
+        """Takes nothing new, finishes the turns that have begun, then lets every stream end."""
+        self.hub.refuse()
+        self.runner.close(timeout_s)
+        self.hub.close()
 
     def visitor(self, request: Request, conversation_id: Id, bearer: Bearer) -> Visitor:
         """Who asks, by the token that opens this conversation; a dependency of every route of a conversation.
@@ -110,3 +121,21 @@ class ApiParts:
         hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
         trusted = self.settings.web.trusted_proxies
         return hops[-trusted] if trusted and len(hops) >= trusted else direct
+
+
+def key_holder(parts: ApiParts, scope: Scope) -> Callable[[Request, Bearer], ApiKey]:
+    """A dependency: the API key of a request, which must have the scope.
+
+    Its errors are an `AuthError` for no key or one that does not hold, and a `ForbiddenError` for another scope.
+    """
+
+    def holder(request: Request, bearer: Bearer) -> ApiKey:
+        parts.count(request, "requests", "", parts.settings.web.requests_per_minute)
+        key = parts.keys.verify(bearer.credentials) if bearer else None
+        if key is None:
+            raise AuthError("An API key is needed.", "Make one with `frontdesk keys create NAME`.")
+        if scope not in key.scopes:
+            raise ForbiddenError(f"The key has no scope `{scope}`.", "Make one that has it.")
+        return key
+
+    return holder

@@ -108,6 +108,8 @@ class TurnRunner:
     def close(self, timeout_s: float) -> None:
         """Takes nothing new from the line, finishes what has begun and leaves the rest to whoever starts next."""
         with self._changed:
+            if self._closing:
+                return
             self._closing = True
             left = list(self._waiting)
             self._waiting.clear()
@@ -188,10 +190,8 @@ class TurnRunner:
     def _keep_leases(self) -> None:
         while True:
             try:
+                self._turns.renew(list(self._mine()))
                 self._take_over()
-                with self._changed:
-                    mine = [t.id for t in (*self._waiting, *self._running.values())]
-                self._turns.renew(mine)
             except FrontdeskError as error:
                 log.error("turns could not be looked after", exc_info=error)
             if self._closed.wait(self._turns.lease_s / 4):
@@ -201,6 +201,13 @@ class TurnRunner:
         with self._changed:
             if self._closing:
                 return
-        for turn in self._turns.claim_abandoned():
-            self._turns.append(turn.conversation_id, "restarted", {"turn_id": turn.id})
-            self.submit(turn)
+        claimed = self._turns.claim_abandoned()
+        mine = self._mine()  # after a pause of the whole machine its own turns look abandoned too
+        for turn in claimed:
+            if turn.id not in mine:
+                self._turns.append(turn.conversation_id, "restarted", {"turn_id": turn.id})
+                self.submit(turn)
+
+    def _mine(self) -> set[str]:
+        with self._changed:
+            return {turn.id for turn in (*self._waiting, *self._running.values())}

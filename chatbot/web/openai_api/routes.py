@@ -22,10 +22,9 @@ from chatbot.store import Evidence
 from chatbot.turn_log import LoggedEvent, Turn
 from chatbot.web.api import wire
 from chatbot.web.api.conversations import PROBLEMS
-from chatbot.web.api.parts import ApiParts, Bearer
+from chatbot.web.api.parts import ApiParts, key_holder
 from chatbot.web.api.problems import ApiError
 from chatbot.web.api.stream import POLL_S
-from chatbot.web.auth import AuthError, ForbiddenError
 from chatbot.web.openai_api.requests import MODEL, Asked, ChatRequest, read_chat
 
 _BUSY_RETRY_S = 5
@@ -47,8 +46,8 @@ class OpenAIRoutes:
     def router(self) -> APIRouter:
         """All of them."""
         router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], responses=PROBLEMS)
-        may_chat = Annotated[ApiKey, Depends(self._holder(Scope.CHAT))]
-        may_transcribe = Annotated[ApiKey, Depends(self._holder(Scope.TRANSCRIBE))]
+        may_chat = Annotated[ApiKey, Depends(key_holder(self._parts, Scope.CHAT))]
+        may_transcribe = Annotated[ApiKey, Depends(key_holder(self._parts, Scope.TRANSCRIBE))]
 
         @router.get("/models")
         def list_models(key: may_chat) -> dict[str, Any]:
@@ -76,22 +75,10 @@ class OpenAIRoutes:
 
         return router
 
-    def _holder(self, scope: Scope) -> Callable[..., ApiKey]:
-        def holder(request: Request, bearer: Bearer) -> ApiKey:
-            self._parts.count(request, "requests", "", self._parts.settings.web.requests_per_minute)
-            key = self._parts.keys.verify(bearer.credentials) if bearer else None
-            if key is None:
-                raise AuthError("An API key is needed.", "Make one with `frontdesk keys create NAME`.")
-            if scope not in key.scopes:
-                raise ForbiddenError(f"The key has no scope `{scope}`.", "Make one that has it.")
-            return key
-
-        return holder
-
     def _admit(self, request: Request, key: ApiKey) -> None:
         settings = self._parts.settings.web
         self._parts.count(request, "messages of a key", key.id, settings.key_messages_per_minute)
-        if self._parts.hub.is_closing or self._parts.runner.waiting >= settings.max_waiting_turns:
+        if self._parts.hub.is_refusing or self._parts.runner.waiting >= settings.max_waiting_turns:
             raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
 
     async def _complete(self, body: ChatRequest, key: ApiKey) -> Response:

@@ -1,6 +1,7 @@
 """The API on fakes: in the process for most tests, behind a real server where a stream has to flow."""
 
 import json
+import shutil
 import socket
 import threading
 import time
@@ -17,6 +18,7 @@ from fastapi.testclient import TestClient
 
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
+from chatbot.database import Database
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.web.api.mount import add_api
@@ -130,10 +132,19 @@ def parse(text: str) -> list[dict[str, Any]]:
 MakeDesk = Callable[..., Desk]
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables, made once: migrating one for each test takes most of the time."""
+    path = tmp_path_factory.mktemp("database") / "frontdesk.db"
+    Database(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[MakeDesk]:
+def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:
     """Desks that share one data folder, each as a process of its own would."""
     desks: list[Desk] = []
+    shutil.copy(empty_database, tmp_path / "frontdesk.db")
 
     def make(generator: FakeGenerator | None = None, **web: Any) -> Desk:
         generous = {
@@ -159,7 +170,7 @@ def make_desk(tmp_path: Path) -> Iterator[MakeDesk]:
             perceiver=lambda: perceiver,
             secret=SECRET,
         )
-        app = FastAPI()
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_api(app, parts)
         parts.runner.start()
         client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
