@@ -1,7 +1,9 @@
 """The official `openai` client talks to the server: completions, streams, pictures, voice, errors."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import openai
@@ -159,3 +161,57 @@ def test_a_visitors_token_is_no_key(served: tuple[Desk, str]) -> None:
     desk, url = served
     refused = httpx.get(f"{url}/v1/models", headers=desk.visit().headers)
     assert refused.status_code == 401
+
+
+@pytest.mark.models
+def test_with_the_real_models_a_screenshot_and_a_voice_note_are_answered_over_http(
+    tmp_path: Path,
+    model_files: object,
+    serve: Callable[[Desk], str],  # noqa: F811
+) -> None:
+    from fastapi import FastAPI
+
+    from chatbot.services import Services
+    from chatbot.settings import load_settings
+    from chatbot.web.api.mount import add_api
+    from chatbot.web.server import _api_parts
+
+    settings = load_settings(data_dir=tmp_path, models_dir=model_files.folder)  # type: ignore[attr-defined]
+    services = Services(settings, EXAMPLES)
+    app = FastAPI()
+    parts = _api_parts(services)
+    add_api(app, parts)
+    parts.runner.start()
+    try:
+        url = serve(app)
+        with NOTE.open("rb") as file, httpx.Client(base_url=f"{url}/api/v1", timeout=300) as browser:
+            started = browser.post("/conversations", json={}).json()
+            path, headers = f"/conversations/{started['conversation']['id']}", _bearer(started["token"])
+            browser.post(
+                f"{path}/messages", headers=headers, files={"files": ("note.wav", file)}
+            ).raise_for_status()
+            done = _last_event(browser, path, headers)
+        assert done["decision"] in ("generate", "template")
+        assert done["citations"]
+        _, key = parts.keys.create("test", list(Scope))
+        with openai.OpenAI(base_url=f"{url}/v1", api_key=key, timeout=300) as client, NOTE.open("rb") as file:
+            assert "return" in client.audio.transcriptions.create(model="frontdesk", file=file).text.lower()
+    finally:
+        parts.hub.close()
+        parts.runner.close(60)
+        services.close()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _last_event(browser: httpx.Client, path: str, headers: dict[str, str]) -> dict:
+    with browser.stream("GET", f"{path}/events", headers=headers) as stream:
+        name = ""
+        for line in stream.iter_lines():
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            if line.startswith("data: ") and name in ("done", "failed"):
+                return dict(json.loads(line.removeprefix("data: ")))
+    raise AssertionError("the stream ended before the answer")
