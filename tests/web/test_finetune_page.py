@@ -59,6 +59,7 @@ def opened(chromium: Browser, address: str, **options: Any) -> Page:
 def choose(page: Page, field: str, option: str) -> None:
     page.locator(f"{field} input").click()
     page.get_by_role("option", name=option, exact=True).click()
+    expect(page.get_by_role("option")).to_have_count(0)  # the list fades out; the next one has the same names
 
 
 def open_tab(page: Page, name: str) -> None:
