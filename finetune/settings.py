@@ -95,7 +95,7 @@ class TrainSettings(_Group):
     max_grad_norm: float = Field(1.0, gt=0)
     """Longest gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` uses bf16 only where the hardware multiplies it."""
+    """`auto` uses bf16 on a GPU that has it and on a CPU with AMX; fp32 is faster elsewhere."""
     gradient_checkpointing: bool = False
     """Recompute activations to save memory."""
     evaluate_every_steps: int = Field(40, ge=1)
