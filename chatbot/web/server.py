@@ -52,6 +52,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     from chatbot.web.metrics import MeasuredAssistant
     from chatbot.web.ui.mount import mount_page
     from chatbot.web.ui.page import PageParts
+    from chatbot.web.widget.mount import add_widget
 
     app = FastAPI(title="Frontdesk", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -65,6 +66,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
 
     app.state.api = _api_parts(services)
     add_api(app, app.state.api)
+    add_widget(app, services.settings, services.browser_secret())
     mounted = [mount(app, services) for mount in mounts]  # first: the chat page answers every other path
     app.state.pages = tuple(page for page in mounted if page)
     settings = services.settings
@@ -83,9 +85,10 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
 
 def _api_parts(services: Services) -> "ApiParts":
     from chatbot.web.api.parts import ApiParts
+    from chatbot.web.widget.demo import with_demo_site
 
     return ApiParts.build(
-        settings=services.settings,
+        settings=with_demo_site(services.settings, services.browser_secret()),
         store=services.store,
         attachments=services.attachments,
         assistant=services.assistant,
