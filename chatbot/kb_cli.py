@@ -34,27 +34,38 @@ _SHOWN_CHARS = 240
 
 @kb_app.command("add")
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")], as_json: AsJson = False
+    places: Annotated[list[str], typer.Argument(metavar="PATH|URL…", help="Files, folders, single pages.")],
+    as_json: AsJson = False,
 ) -> None:
     """Take documents and FAQ tables in; exit code 1 if any failed."""
     with _opened() as knowledge_base, _progress(as_json) as told:
-        reports = [knowledge_base.add_path(path, told) for path in paths]
+        reports = [
+            knowledge_base.add_page(place) if _is_url(place) else knowledge_base.add_path(Path(place), told)
+            for place in places
+        ]
     _finish(sum(reports, IngestReport()), as_json)
 
 
 @kb_app.command("sync")
 def sync(
-    folder: Annotated[Path, typer.Argument(help="A folder.")],
+    place: Annotated[str, typer.Argument(metavar="FOLDER|URL", help="A folder, a website or its sitemap.")],
     adopt: Adopt = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Remove everything if the folder holds no document.")
+        bool, typer.Option("--allow-empty", help="Remove everything if there is no document any more.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring what came from a folder in step with it: add, update, remove. What was added by hand stays."""
+    """Bring what came from a folder or website in step with it: add, update, remove. What was added by hand stays."""
     with _opened() as knowledge_base, _progress(as_json) as told:
-        report = knowledge_base.sync_folder(folder, told, adopt=adopt, allow_empty=allow_empty)
+        if _is_url(place):
+            report = knowledge_base.sync_site(place, told, adopt=adopt, allow_empty=allow_empty)
+        else:
+            report = knowledge_base.sync_folder(Path(place), told, adopt=adopt, allow_empty=allow_empty)
     _finish(report, as_json)
+
+
+def _is_url(place: str) -> bool:
+    return place.lower().startswith(("https://", "http://"))
 
 
 @kb_app.command("watch")

@@ -21,6 +21,9 @@ from knowledge_base.retrieve import Retriever, Snapshot
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.transfer import export_records, read_export
 from knowledge_base.vocabulary import vocabulary_of
+from knowledge_base.website.fetch import host_of
+from knowledge_base.website.pages import normalised
+from knowledge_base.website.source import fetched_page, fetched_site
 
 _LOCK_TIMEOUT_S = 60.0
 
@@ -129,6 +132,42 @@ class KnowledgeBase:
                 raise DocumentError(
                     f"{folder} holds no document, so that all that came from it would be removed.",
                     "Check that the folder is mounted, or allow it with `--allow-empty`.",
+                )
+            return self._ingestor().sync(found, origin, progress, adopt=adopt)
+
+    def add_page(self, url: str) -> IngestReport:
+        """Takes in one page of a website, by hand.
+
+        Raises:
+            DocumentError: It cannot be fetched.
+            IndexUnavailableError: As for `add_path`.
+        """
+        with fetched_page(url, self._settings) as found, self._changing():
+            return self._ingestor().add(found.files, f"add:{host_of(url)}", no_progress)
+
+    def sync_site(
+        self, url: str, progress: Progress = no_progress, *, adopt: bool = False, allow_empty: bool = False
+    ) -> IngestReport:
+        """Brings everything that came from a website, below an address, in step with it; as `sync_folder`.
+
+        Pages are those of the site's sitemap, or else those that are linked. Its robots.txt is obeyed, and pages
+        are asked for conditionally. Others may change the knowledge base while pages are fetched.
+
+        Args:
+            url: Where to begin; or a sitemap.
+            progress: Called before each page is fetched, and again before each that changed is taken in.
+
+        Raises:
+            DocumentError: The site cannot be read, or no page is left.
+            IndexUnavailableError: As for `add_path`.
+        """
+        origin = f"site:{normalised(url, url) or url}"
+        known = self._ingestor().held_files(origin)
+        with fetched_site(url, known, self._settings, progress) as found, self._changing():
+            if not (found.files or found.unchanged or allow_empty) and known:
+                raise DocumentError(
+                    f"{url} has no page any more, so that all that came from it would be removed.",
+                    "Look at the site, or allow it with `--allow-empty`.",
                 )
             return self._ingestor().sync(found, origin, progress, adopt=adopt)
 

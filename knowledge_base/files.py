@@ -11,10 +11,17 @@ from knowledge_base.formats import SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file and what it is called inside of its origin, with forward slashes."""
+    """A file and what it is called inside of its origin, with forward slashes.
+
+    Attributes:
+        url: For a page of a website, its address.
+        validators: For a page, ETag and time of change as the server told them.
+    """
 
     path: Path
     name: str
+    url: str = ""
+    validators: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +29,17 @@ class Walk:
     """The files below a folder.
 
     Attributes:
-        unreadable: Folders that could not be looked into, as (name, reason): what is in them is not known.
+        unreadable: Folders (or pages) that could not be looked into, as (name, reason): what is there is not known.
+        unchanged: Names that are there as they were, without a file to read.
     """
 
     files: tuple[SourceFile, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
+    unchanged: frozenset[str] = frozenset()
 
     def may_hold(self, name: str) -> bool:
         """Whether a file that was not found may be there all the same."""
-        return any(not folder or name.startswith(f"{folder}/") for folder, _ in self.unreadable)
+        return any(not at or name == at or name.startswith(f"{at}/") for at, _ in self.unreadable)
 
 
 def walk(path: Path) -> Walk:

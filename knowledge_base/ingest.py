@@ -24,6 +24,7 @@ from knowledge_base.read_file import FileReader, hash_of
 from knowledge_base.records import Record, record_to_dict
 from knowledge_base.report import IngestReport, Progress, Run
 from knowledge_base.settings import KnowledgeBaseSettings
+from knowledge_base.website.records import as_page
 
 log = logging.getLogger(__name__)
 _ITEMS_AT_ONCE = 32
@@ -68,12 +69,25 @@ class Ingestor:
             IndexUnavailableError: The index failed; what was changed before stays.
         """
         run = Run(origin, adopt, failed=list(found.unreadable))
+        for name in sorted(found.unchanged):
+            held = [self._items[key] for key in self._held.get((origin, name), ())]
+            run.unchanged += len(held) if self._claim(held, run) else 0
         self._take(found.files, run, progress)
-        present = {file.name for file in found.files}
+        present = {file.name for file in found.files} | found.unchanged
         for held_origin, name in list(self._held):
             if held_origin == origin and name not in present and not found.may_hold(name):
                 self._remove(self._held[origin, name], run)
         return run.report()
+
+    def held_files(self, origin: str) -> dict[str, Provenance]:
+        """By name, the files of an origin that are stored whole and as they would be read and cut now."""
+        found: dict[str, Provenance] = {}
+        for (held_origin, name), keys in self._held.items():
+            if held_origin == origin and keys:
+                provenance = self._items[next(iter(keys))].provenance
+                if provenance.count == len(keys) and provenance.fingerprint.startswith(self._fingerprint("")):
+                    found[name] = provenance
+        return found
 
     def put_records(self, records: Sequence[Record], origin: str) -> IngestReport:
         """Takes in records that come from no file."""
@@ -131,7 +145,11 @@ class Ingestor:
         if is_whole and all(i.provenance.fingerprint == fingerprint for i in held) and self._claim(held, run):
             run.unchanged += len(held)
             return
-        self._add(reader.parse(file.path, file.name), file.name, fingerprint, run)
+        if file.url:
+            parsed = as_page(reader.parse(file.path, file.path.name), file.url, file.path.stem)
+        else:
+            parsed = reader.parse(file.path, file.name)
+        self._add(parsed, Provenance(run.origin, file.name, fingerprint, 0, *file.validators), run)
 
     def _claim(self, held: Sequence[Item], run: Run) -> bool:
         """Whether no other file of this run has one of these records; then they are this file's."""
@@ -140,13 +158,13 @@ class Ingestor:
         run.sources |= {item.key: item.record.source for item in held}
         return True
 
-    def _add(self, parsed: Parsed, name: str, fingerprint: str, run: Run) -> None:
-        run.failed += [(name, problem) for problem in parsed.problems]
+    def _add(self, parsed: Parsed, provenance: Provenance, run: Run) -> None:
+        run.failed += [(provenance.file, problem) for problem in parsed.problems]
         records: list[Record] = [*parsed.documents, *parsed.faq]
-        count = len(records) + len(parsed.problems)
-        self._store(records, Provenance(run.origin, name, fingerprint, count), run)
+        self._store(records, replace(provenance, count=len(records) + len(parsed.problems)), run)
         if not parsed.problems:  # a file is the whole truth about what is in it
-            self._remove(self._held[run.origin, name] - {key_of(record) for record in records}, run)
+            held = self._held[provenance.origin, provenance.file]
+            self._remove(held - {key_of(record) for record in records}, run)
 
     def _store(self, records: Sequence[Record], provenance: Provenance, run: Run) -> None:
         new = [(record, provenance) for record in self._new(records, provenance, run)]

@@ -19,12 +19,15 @@ class Provenance:
         file: The file of that origin; for what lay in an archive, the archive.
         fingerprint: Of the file's bytes and of how it was read and cut.
         count: How many records and problems the whole file gave: with fewer stored, it is not done.
+        etag, last_modified: What the server said of a page's version.
     """
 
     origin: str = ""
     file: str = ""
     fingerprint: str = ""
     count: int = 0
+    etag: str = ""
+    last_modified: str = ""
 
     @property
     def is_synced(self) -> bool:

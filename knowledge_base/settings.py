@@ -32,3 +32,11 @@ class KnowledgeBaseSettings(BaseModel):
     """Longest time that reading one file may take."""
     parse_memory_bytes: int = Field(2_000_000_000, ge=200_000_000)
     """Most memory that reading one file may take."""
+    max_site_pages: int = Field(5_000, ge=1)
+    """Most pages of one website."""
+    crawl_delay_s: float = Field(0.2, ge=0)
+    """Pause between two requests to a website; its robots.txt may ask for a longer one."""
+    fetch_timeout_s: float = Field(20.0, gt=0)
+    """Longest time to wait for a website."""
+    allow_private_addresses: bool = False
+    """Read websites on private addresses too, such as an intranet's; otherwise they are refused."""

@@ -10,6 +10,7 @@ from app import cli
 from chatbot.services import Services
 from knowledge_base.base import KnowledgeBase
 from tests.knowledge_base.conftest import HashingEmbedder, write_help_centre
+from tests.knowledge_base.site_server import serving
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def kb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(Services, "knowledge_base", opened)
 
-    def run(*words: str) -> Result:
-        environment = {"FRONTDESK_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200"}
+    def run(*words: str, **more: str) -> Result:
+        environment = {"FRONTDESK_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200", **more}
         return CliRunner().invoke(cli, ["kb", *words], env=environment)
 
     return run
@@ -61,6 +62,17 @@ def test_the_whole_life_of_documents(kb, tmp_path: Path) -> None:
     assert printed(kb("import", str(file), "--json"))["added"] == 2
     assert printed(kb("reindex", "--json"))["unchanged"] == 9
     assert printed(kb("remove", "--origin", f"sync:{folder.resolve()}", "--json"))["removed"] == 9
+
+
+def test_a_website_and_a_page_are_addresses(kb) -> None:
+    with serving() as site:
+        site.page("/", "Start", "/a")
+        site.page("/a", "Page a")
+        refused = kb("sync", site.address)
+        assert (refused.exit_code, "private address" in refused.output) == (1, True)
+        allowed = {"FRONTDESK_KNOWLEDGE_BASE__ALLOW_PRIVATE_ADDRESSES": "true"}
+        assert printed(kb("sync", site.address, "--json", **allowed))["added"] == 2
+        assert json.loads(kb("add", f"{site.address}/a", "--json", **allowed).stdout)["unchanged"] == 1
 
 
 def test_what_failed_is_said_and_is_the_exit_code(kb, tmp_path: Path) -> None:
