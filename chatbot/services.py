@@ -52,7 +52,7 @@ class Services:
         self.settings = settings
         _make_folder(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
-        self.store = ConversationStore(f"sqlite:///{settings.database_path}")
+        self.store = ConversationStore(settings.database_address)
         self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()

@@ -1,4 +1,4 @@
-"""Conversations, messages, evidence and feedback in SQLite (or any database of SQLAlchemy's).
+"""Conversations, messages, evidence and feedback in SQLite or Postgres.
 
 It knows nothing of models or pages: values in, values out. What a method has returned from is on disk.
 """
@@ -102,7 +102,7 @@ class ConversationStore:
     """All reading and writing of conversations, always within one visitor's own.
 
     Args:
-        url: SQLAlchemy database address, for example `sqlite:////data/frontdesk.db`.
+        url: `sqlite:////data/frontdesk.db` or `postgresql://user:password@host/name`.
 
     Attributes:
         database: For what is kept beside conversations.
@@ -190,7 +190,7 @@ class ConversationStore:
             message_id: The id it was promised, if any; a message that is stored already stays as it is.
         """
         with self.database.writing() as session:
-            row = _owned(session, conversation_id, visitor_id)
+            row = _owned(session, conversation_id, visitor_id, lock=True)
             known = session.get(MessageRow, message_id) if message_id else None
             if known is not None and known.conversation_id == conversation_id:
                 return message_id
@@ -209,7 +209,7 @@ class ConversationStore:
     def add_answer(self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence) -> str:
         """Stores an answer with its evidence; returns its id."""
         with self.database.writing() as session:
-            row = _owned(session, conversation_id, visitor_id)
+            row = _owned(session, conversation_id, visitor_id, lock=True)
             dumped = _EVIDENCE.dump_python(evidence, mode="json")
             return _append(session, row, "assistant", text, attachments=[], evidence=dumped)
 
@@ -250,8 +250,9 @@ class ConversationStore:
         self.database.close()
 
 
-def _owned(session: Session, conversation_id: str, visitor_id: str) -> ConversationRow:
-    row = session.get(ConversationRow, conversation_id)
+def _owned(session: Session, conversation_id: str, visitor_id: str, *, lock: bool = False) -> ConversationRow:
+    """Locked, it is changed by one session at a time; SQLite has but one writer anyway."""
+    row = session.get(ConversationRow, conversation_id, with_for_update=lock or None)
     if row is None or row.visitor_id != visitor_id:
         raise ConversationNotFoundError(
             f"There is no conversation {conversation_id!r}.", "Start a new one or pick one from your list."

@@ -100,7 +100,7 @@ class TurnLog:
         dumped = _MESSAGE.dump_python(message, mode="json")
         fingerprint = hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()
         with self._database.writing() as session:
-            _owned(session, conversation_id, visitor_id)
+            _owned(session, conversation_id, visitor_id)  # locked: one message after the other is counted
             if key and (known := _by_key(session, conversation_id, key)):
                 if known.fingerprint != fingerprint:
                     raise IdempotencyError(
@@ -182,6 +182,7 @@ class TurnLog:
                 or_(TurnRow.lease_until.is_(None), TurnRow.lease_until < datetime.now(UTC)),
             )
             .order_by(TurnRow.created_at)
+            .with_for_update(of=TurnRow, skip_locked=True)  # of two processes that look, one takes it
         )
         with self._database.writing() as session:
             found = [(row, visitor_id) for row, visitor_id in session.execute(query)]
@@ -233,7 +234,7 @@ class TurnLog:
 
 
 def _owned(session: Session, conversation_id: str, visitor_id: str) -> None:
-    row = session.get(ConversationRow, conversation_id)
+    row = session.get(ConversationRow, conversation_id, with_for_update=True)
     if row is None or row.visitor_id != visitor_id:
         raise ConversationNotFoundError(f"There is no conversation {conversation_id!r}.")
 
@@ -253,7 +254,7 @@ def _by_key(session: Session, conversation_id: str, key: str) -> TurnRow | None:
 
 
 def _append(session: Session, conversation_id: str, name: str, data: Mapping[str, Any]) -> int:
-    if session.get(ConversationRow, conversation_id) is None:
+    if session.get(ConversationRow, conversation_id, with_for_update=True) is None:
         raise ConversationNotFoundError(f"There is no conversation {conversation_id!r}.")
     seq = _last_seq(session, conversation_id) + 1
     session.add(

@@ -1,7 +1,6 @@
 """Turns and events are kept in order, found again after a restart, and taken over from a process that ended."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ ASKED = ("question", {"text": "Hello?"})
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ConversationStore]:
-    opened = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
+def store(database_url: str) -> Iterator[ConversationStore]:
+    opened = ConversationStore(database_url)
     yield opened
     opened.close()
 
