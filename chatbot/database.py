@@ -3,6 +3,7 @@
 SQLite in WAL mode, or Postgres. It knows nothing of what is kept in the tables.
 """
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -10,12 +11,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from chatbot.database_url import engine_url
-from chatbot.errors import StorageError
+from chatbot.errors import InputError, StorageError
 
 _MIGRATION_LOCK = 5_230_418  # any number that nobody else locks in our database
 _CONNECT_S = 10
@@ -33,7 +35,8 @@ class Database:
         url: `sqlite:////data/frontdesk.db` or `postgresql://user:password@host/name`.
 
     Attributes:
-        is_shared: Whether other processes may work on it at the same time.
+        is_shared: Whether several servers may work on it at the same time.
+        process_id: Tells this process from others on the same database.
 
     Raises:
         StorageError: The database cannot be opened or migrated.
@@ -42,6 +45,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = _open(url)
         self.is_shared = self._engine.dialect.name != "sqlite"
+        self.process_id = uuid.uuid4().hex
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         writer = self._engine.execution_options(begin="IMMEDIATE")
         self._write_sessions = sessionmaker(writer, expire_on_commit=False)
@@ -59,6 +63,31 @@ class Database:
         """A session whose changes are kept together, or not at all when the block raises."""
         with self._errors(), self._write_sessions.begin() as session:
             yield session
+
+    @contextmanager
+    def own_connection(self) -> Iterator[Any]:
+        """A connection of the driver's, outside the pool; each of its statements is kept at once."""
+        with self._errors(), self._engine.connect() as pooled:
+            pooled.detach()
+            connection: Any = pooled.connection.dbapi_connection
+            connection.autocommit = True
+            try:
+                yield connection
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                raise StorageError(f"The database cannot be used: {error}.") from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Reads of one moment, while others go on writing."""
+        level = {} if self._engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        with self._errors(), self._engine.connect().execution_options(**level) as connection:
+            yield connection
+
+    @contextmanager
+    def replacing(self) -> Iterator[Connection]:
+        """A connection that may change tables too; what the block does is kept together, or not at all."""
+        with self._errors(), self._engine.execution_options(begin="IMMEDIATE").begin() as connection:
+            yield connection
 
     def close(self) -> None:
         """Closes all connections."""
@@ -78,13 +107,29 @@ class Database:
 def migrate(engine: Engine) -> None:
     """Brings the database to the newest schema; of several processes that start together, one does it."""
     writer = engine.execution_options(begin="IMMEDIATE")
-    with as_file(files("chatbot") / "migrations") as folder, writer.begin() as connection:
+    with writer.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        migrate_to(connection, "head")
+
+
+def migrate_to(connection: Connection, revision: str) -> None:
+    """Brings the database from an older schema to this one.
+
+    Raises:
+        InputError: There is no such revision: it comes from a newer version.
+    """
+    with as_file(files("chatbot") / "migrations") as folder:
         config = Config()
         config.set_main_option("script_location", str(folder))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, revision)
+        except CommandError as error:
+            raise InputError(
+                f"The database's schema {revision!r} is not known here.",
+                "Install the newest version of Frontdesk.",
+            ) from error
 
 
 def _open(url: str) -> Engine:

@@ -14,9 +14,10 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from chatbot.database import Database
-from chatbot.errors import ConversationNotFoundError, InputError
+from chatbot.errors import ConversationNotFoundError, InputError, TurnTakenOverError
 from chatbot.messages import Attachment, Citation, Decision, Message, Observation
-from chatbot.schema import ConversationRow, FeedbackRow, MessageRow
+from chatbot.notices import Notice, announce
+from chatbot.schema import ConversationRow, FeedbackRow, MessageRow, TurnRow
 from chatbot.text import clean_text
 
 TITLE_CHARS = 60
@@ -69,6 +70,7 @@ class StoredMessage:
     observation: Observation | None = None
     evidence: Evidence | None = None
     feedback: Feedback | None = None
+    reply_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class ConversationStore:
         """Removes a conversation with its messages and feedback."""
         with self.database.writing() as session:
             session.delete(_owned(session, conversation_id, visitor_id))
+            announce(session, [Notice(conversation_id)])
 
     def erase(self, identity: str) -> tuple[str, ...]:
         """Removes the conversation of this id, or all of the visitor of this id; for whoever runs the installation.
@@ -179,6 +182,7 @@ class ConversationStore:
             rows = session.scalars(select(ConversationRow).where(is_theirs)).all()
             for row in rows:
                 session.delete(row)
+            announce(session, [Notice(row.id) for row in rows])
             return tuple(row.id for row in rows)
 
     def add_question(
@@ -206,12 +210,30 @@ class ConversationStore:
             if row is not None:
                 row.observation = _OBSERVATION.dump_python(observation, mode="json")
 
-    def add_answer(self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence) -> str:
-        """Stores an answer with its evidence; returns its id."""
+    def add_answer(
+        self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence, question_id: str = ""
+    ) -> str:
+        """Stores an answer with its evidence; returns its id.
+
+        Args:
+            question_id: The question, which can be answered once, and by one process.
+
+        Raises:
+            TurnTakenOverError: It has its answer, or another process is making it.
+        """
         with self.database.writing() as session:
             row = _owned(session, conversation_id, visitor_id, lock=True)
+            if question_id:
+                _check_unanswered(session, question_id, self.database.process_id)
             dumped = _EVIDENCE.dump_python(evidence, mode="json")
-            return _append(session, row, "assistant", text, attachments=[], evidence=dumped)
+            return _append(
+                session, row, "assistant", text, attachments=[], evidence=dumped, reply_to=question_id
+            )
+
+    def answer_to(self, conversation_id: str, visitor_id: str, question_id: str) -> StoredMessage | None:
+        """The answer to a question, if it has one."""
+        messages = self.get(conversation_id, visitor_id).messages
+        return next((m for m in messages if m.reply_to == question_id), None)
 
     def add_feedback(self, message_id: str, visitor_id: str, rating: int, comment: str = "") -> None:
         """Stores thumbs up (1), down (-1) or taken back (0) for an answer of the visitor's own.
@@ -260,6 +282,13 @@ def _owned(session: Session, conversation_id: str, visitor_id: str, *, lock: boo
     return row
 
 
+def _check_unanswered(session: Session, question_id: str, process_id: str) -> None:
+    is_answered = session.scalar(select(MessageRow.id).where(MessageRow.reply_to == question_id))
+    turn = session.get(TurnRow, question_id)
+    if is_answered or (turn is not None and turn.owner != process_id):
+        raise TurnTakenOverError("Another process answers this message.")
+
+
 def _append(
     session: Session,
     conversation: ConversationRow,
@@ -269,6 +298,7 @@ def _append(
     attachments: Any,
     evidence: Any = None,
     message_id: str = "",
+    reply_to: str = "",
 ) -> str:
     last = session.scalar(
         select(func.max(MessageRow.position)).where(MessageRow.conversation_id == conversation.id)
@@ -283,6 +313,7 @@ def _append(
         created_at=conversation.updated_at,
         attachments=attachments,
         evidence=evidence,
+        reply_to=reply_to or None,
     )
     session.add(row)
     return row.id
@@ -327,6 +358,7 @@ def _message(row: MessageRow) -> StoredMessage:
         observation=_OBSERVATION.validate_python(row.observation) if row.observation else None,
         evidence=_EVIDENCE.validate_python(row.evidence) if row.evidence else None,
         feedback=Feedback(newest.rating, newest.comment, newest.created_at) if newest else None,
+        reply_to=row.reply_to or "",
     )
 
 
