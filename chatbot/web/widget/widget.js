@@ -1,4 +1,4 @@
-/* Frontdesk's launcher; the rest is fetched when the customer opens it. */
+/* Frontdesk: the launcher */
 (() => {
   const doc = document;
   const script = doc.currentScript || doc.querySelector('script[src*="/widget/widget.js"]');
@@ -9,8 +9,9 @@
   const site = data.site || 'default';
   const key = `frontdesk ${base} ${site}`;
   const WORDS = {
-    en: ['Help', 'Dismiss'], de: ['Hilfe', 'Ausblenden'], fr: ['Aide', 'Masquer'], es: ['Ayuda', 'Descartar'],
-    zh: ['帮助', '关闭'], ja: ['ヘルプ', '閉じる'], ar: ['مساعدة', 'إغلاق'],
+    en: ['Help', 'Dismiss', 'Not available now.'], de: ['Hilfe', 'Ausblenden', 'Gerade nicht erreichbar.'],
+    fr: ['Aide', 'Masquer', 'Indisponible pour le moment.'], es: ['Ayuda', 'Descartar', 'No disponible ahora.'],
+    zh: ['帮助', '关闭', '暂时无法连接。'], ja: ['ヘルプ', '閉じる', '現在つながりません。'], ar: ['مساعدة', 'إغلاق', 'غير متاح الآن.'],
   };
   const STYLE = `
 :host{all:initial!important;position:fixed!important;z-index:var(--fd-z,2147483000)!important}
@@ -18,12 +19,12 @@
 .dock{position:fixed;bottom:var(--fd-y,20px);right:var(--fd-x,20px);display:flex;flex-direction:column;align-items:flex-end;gap:12px;font:15px/1.5 var(--fd-font,system-ui,sans-serif)}
 .left{right:auto;left:var(--fd-x,20px);align-items:flex-start}
 button{border:0;background:none;color:inherit;font:inherit;text-align:start;cursor:pointer;padding:12px 16px;border-radius:16px}
-.launcher{position:relative;display:grid;place-items:center;width:56px;height:56px;padding:0;border:2px solid transparent;border-radius:50%;background:var(--fd-accent,#047857) border-box;color:var(--fd-on-accent,#fff);box-shadow:0 2px 6px #0003,0 6px 24px #0003}
+.launcher{position:relative;display:grid;place-items:center;width:56px;height:56px;padding:0;border:2px solid transparent;border-radius:50%;background:var(--fd-accent,#047857) border-box;color:var(--fd-on-accent,#fff)}
 .launcher:hover{filter:brightness(1.1)}
 button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3px}
 [aria-busy] svg{opacity:.4}
-.badge{position:absolute;top:-5px;right:-5px;min-width:20px;border-radius:10px;background:#c81e1e;color:#fff;font:600 12px/20px system-ui;text-align:center}
-.nudge{display:flex;align-items:flex-start;max-width:280px;border-radius:16px;background:#fff;color:#18181b;box-shadow:0 2px 6px #0003,0 6px 24px #0003}
+.nudge{display:flex;align-items:flex-start;max-width:280px;border-radius:16px;background:#fff;color:#18181b}
+.launcher,.nudge{box-shadow:0 2px 6px #0003,0 6px 24px #0003}
 @media print{.dock{display:none}}`;
 
   const language = (data.lang || doc.documentElement.lang || navigator.language).toLowerCase();
@@ -33,7 +34,7 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
   let panel, loading, tries = 0;
 
   const make = (tag, attributes, ...children) => {
-    const element = tag.at ? doc.createElement(tag) : tag;
+    const element = typeof tag == 'string' ? doc.createElement(tag) : tag;
     for (const name in attributes) element.setAttribute(name, attributes[name]);
     element.append(...children);
     return element;
@@ -64,6 +65,7 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
       .catch((error) => {
         loading = 0;
         tries++;
+        console.error(error);
         emit('error', error);
         throw error;
       })
@@ -85,7 +87,14 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
     host.style.setProperty('--fd-on-accent', `0x${r}` * 0.3 + `0x${g}` * 0.59 + `0x${b}` * 0.11 > 140 ? '#111' : '#fff');
   };
   paint(data.color);
-  launcher.onclick = () => (panel?.isOpen ? panel.close() : api.open().catch(() => {}));
+  const tell = (text) => {
+    dock.querySelector('.nudge')?.remove();
+    const box = make('div', { class: 'nudge', role: 'status' }, make('button', {}, text), make('button', { 'aria-label': words[1] }, '✕'));
+    box.onclick = (event) => { box.remove(); if (event.target === box.firstChild) launcher.click(); };
+    api.on('open', () => box.remove());
+    dock.prepend(box);
+  };
+  launcher.onclick = () => (panel?.isOpen ? panel.close() : api.open().catch(() => tell(words[2])));
 
   const start = () => {
     const place = data.inline && doc.querySelector(data.inline);
@@ -97,17 +106,11 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
     root.append(dock);
     doc.body.append(host);
     try { if (sessionStorage[key]) api.open({ quiet: true }).catch(() => {}); } catch {}
-    // data-proactive="/pricing* 10 Questions about a plan?": path, seconds, words; rules are separated by |
+    // path seconds words | …
     for (const rule of (data.proactive || '').split('|')) {
       const [, path, wait, text] = /^\s*(\S+)\s+(\d+)\s+(.+)/.exec(rule) || [];
       if (path && (path.endsWith('*') ? location.pathname.startsWith(path.slice(0, -1)) : path === location.pathname)) {
-        setTimeout(() => {
-          if (loading) return;
-          const box = make('div', { class: 'nudge', role: 'status' }, make('button', {}, text), make('button', { 'aria-label': words[1] }, '✕'));
-          box.onclick = (event) => { box.remove(); if (event.target === box.firstChild) launcher.click(); };
-          api.on('open', () => box.remove());
-          dock.prepend(box);
-        }, wait * 1000);
+        setTimeout(() => loading || tell(text), wait * 1000);
         break;
       }
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -160,7 +161,7 @@ def _settings(folder: Path, host: str) -> Settings:
     return Settings(data_dir=folder, web=web)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WidgetDesk]:
     folder = tmp_path_factory.mktemp("widget")
     Database(f"sqlite:///{folder / 'frontdesk.db'}").close()
@@ -228,3 +229,19 @@ def ask(page: Page, text: str = RETURNS) -> None:
     box(page).fill(text)
     box(page).press("Enter")
     expect(rated).to_have_count(before + 1, timeout=PATIENCE_MS)
+
+
+def press(page: Page, name: str) -> None:
+    """Presses a button of the widget by its name."""
+    page.locator("frontdesk-widget").get_by_role("button", name=name, exact=True).click()
+
+
+def violations(page: Page) -> list[str]:
+    """Findings of axe-core in the widget, of every impact, readable."""
+    page.evaluate("document.getAnimations().forEach(a => { try { a.finish() } catch { a.cancel() } })")
+    found = Axe().run(page, context="frontdesk-widget").response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for rule in found
+        for node in rule["nodes"]
+    ]

@@ -8,7 +8,7 @@ document.querySelector('#who').textContent = isCustomer
   ? 'You are signed in as Ann. Her conversations follow her to every browser.'
   : 'You are a visitor. Your conversations stay with this browser.';
 
-window.frontdesk = [(frontdesk) => {
+(window.frontdesk ||= []).push((frontdesk) => {
   const getToken = () => fetch('/demo/token', { method: 'POST' }).then((response) => response.text());
   if (isCustomer) frontdesk.identify(getToken);
   for (const name of ['open', 'close', 'sent', 'message', 'unread', 'person', 'error']) {
@@ -19,11 +19,4 @@ window.frontdesk = [(frontdesk) => {
   }
   const actions = { open: () => frontdesk.open(), close: () => frontdesk.close(), send: () => frontdesk.send('How long is the warranty on the Wren Out?') };
   for (const button of document.querySelectorAll('[data-do]')) button.addEventListener('click', actions[button.dataset.do]);
-}];
-
-const script = document.createElement('script');
-script.src = '/widget/widget.js';
-script.async = true;
-script.dataset.site = 'demo';
-script.dataset.lang = navigator.language;
-document.head.append(script);
+});

@@ -8,7 +8,7 @@ const SENTENCE = /^[\s\S]*?(?:[.!?…](?=\s)|[。！？]|\n)/;
 /** A polite live region. */
 export class Announcer {
   constructor() {
-    this.element = h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite' });
+    this.element = h('div', { class: 'unseen', role: 'status', 'aria-live': 'polite', 'aria-atomic': 'false' });
     this.read = new Map();
   }
 

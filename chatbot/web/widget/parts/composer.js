@@ -10,7 +10,7 @@ export class Composer {
   /** @param does {send(text, files), stop(), say(text)} */
   constructor(t, limits, does, root) {
     Object.assign(this, { t, limits, does, root, files: [], isWorking: false });
-    this.field = h('textarea', { rows: 1, dir: 'auto', maxlength: limits.max_message_chars, placeholder: t('placeholder'), 'aria-label': t('message'), enterkeyhint: 'send' });
+    this.field = h('textarea', { rows: 1, maxlength: limits.max_message_chars, placeholder: t('placeholder'), 'aria-label': t('message'), enterkeyhint: 'send' });
     this.chips = h('ul', { class: 'chips', 'aria-label': t('attachments'), hidden: true });
     this.problem = h('p', { class: 'note bad', role: 'alert', hidden: true });
     this.picker = h('input', { type: 'file', multiple: true, accept: TAKEN, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
@@ -76,6 +76,7 @@ export class Composer {
     set(this.button, 'title', label);
     this.button.disabled = !stops && this.isEmpty;
     this.button.replaceChildren(icon(stops ? 'stop' : 'send'));
+    set(this.field, 'dir', this.field.value ? 'auto' : this.t.direction);
     this.field.style.height = 'auto';
     this.field.style.height = `${Math.min(this.field.scrollHeight, 150)}px`;
   }

@@ -3,7 +3,8 @@
 /** Makes an element. Properties beginning with "on" are listeners, the others attributes; false and null are left out. */
 export function h(tag, properties, ...children) {
   const element = document.createElement(tag);
-  for (const name in properties || {}) set(element, name, properties[name]);
+  const given = properties || {};
+  for (const name in given) if (Object.hasOwn(given, name)) set(element, name, given[name]);
   put(element, children);
   return element;
 }

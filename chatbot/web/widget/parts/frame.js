@@ -19,9 +19,10 @@ export class Frame {
     this.state = h('div', { class: 'offline', role: 'status', hidden: true });
     this.menu = this.makeMenu();
     this.backButton = iconButton('back', t('back'), () => this.back(), { hidden: true, class: 'icon turned' });
+    const letter = title.trim().slice(0, 1);
     const logo = options.logo || site.logo;
-    this.logo = h('div', { class: 'logo', 'aria-hidden': 'true' }, logo ? h('img', { src: logo, alt: '' }) : title.trim().slice(0, 1));
-    this.header = h('header', null, this.backButton, this.logo, this.title, this.menuButton, this.menu,
+    this.logo = h('div', { class: 'logo', 'aria-hidden': 'true' }, logo ? h('img', { src: logo, alt: '', onerror: (event) => event.target.replaceWith(letter) }) : letter);
+    this.header = h('div', { class: 'header' }, this.backButton, this.logo, this.title, this.menuButton, this.menu,
       !options.inline && iconButton('close', t('close'), () => does.close()));
     this.panel = h('div', { class: `panel ${options.position === 'left' ? 'left' : ''}`, role: options.inline ? 'region' : 'dialog', 'aria-labelledby': 'fd-title',
       lang: t.language, dir: t.direction, 'data-theme': options.theme || 'auto', hidden: true }, this.header, this.state, this.noticed, this.body, this.other);
@@ -59,6 +60,8 @@ export class Frame {
   }
 
   open() {
+    const { activeElement } = document;
+    this.cameFrom = activeElement === document.body || activeElement === this.context.host ? null : activeElement;
     this.panel.hidden = false;
     set(this.panel, 'aria-modal', this.isModal && 'true');
     set(this.context.launcher, 'aria-expanded', 'true');
@@ -66,11 +69,13 @@ export class Frame {
     this.remember('open');
   }
 
+  /** Hides the panel; the focus goes back to where it came from. */
   close() {
+    const hadFocus = Boolean(this.context.root.activeElement);
     this.panel.hidden = true;
     this.menu.hidden = true;
     set(this.context.launcher, 'aria-expanded', 'false');
-    this.context.launcher.focus();
+    if (hadFocus) (this.cameFrom?.isConnected ? this.cameFrom : this.context.launcher).focus();
     this.remember('');
   }
 
@@ -90,6 +95,7 @@ export class Frame {
 
   key(event) {
     event.stopPropagation(); // the page's shortcuts are not meant
+    if (event.isComposing) return;
     if (event.key === 'Escape') {
       if (!this.menu.hidden) this.toggle(false);
       else if (!this.other.hidden) this.back();

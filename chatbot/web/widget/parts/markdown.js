@@ -118,11 +118,19 @@ function inline(parent, text, cite, depth) {
     if (!found) break;
     const before = rest.slice(0, found.index);
     const made = piece(found, cite, depth);
-    const isMark = found[9] && typeof made !== 'string'; // it stays on the line of what it proves
-    parent.append(isMark ? before.replace(/ $/, '\u00a0') : before, made);
+    if (found[9] && typeof made !== 'string') keep(parent, before, made);
+    else parent.append(before, made);
     rest = rest.slice(found.index + found[0].length);
   }
   parent.append(rest);
+}
+
+/** A mark stays on the line of the word before it. */
+function keep(parent, before, mark) {
+  const from = before.trimEnd().lastIndexOf(' ') + 1;
+  const word = before.slice(from);
+  if (word.length > 30) parent.append(before, mark);
+  else parent.append(before.slice(0, from), h('span', { class: 'keep' }, word, mark));
 }
 
 function piece(found, cite, depth) {

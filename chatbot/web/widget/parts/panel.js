@@ -83,11 +83,15 @@ class Panel {
     if (!quiet) this.composer.field.focus();
     this.thread.toEnd();
     if (isFirst) this.context.emit('open');
-    if (!this.wasOpened && this.session.isKnown) {
-      this.wasOpened = true;
-      await this.guarded(() => this.session.open(this.options.customer && !this.session.id ? 'latest' : this.session.id));
-    }
+    await (this.opened ||= this.recall());
     this.listen();
+  }
+
+  /** Shows what was said before; tried again at the next opening if the server was not reached. */
+  async recall() {
+    if (!this.session.isKnown) return;
+    const isThere = await this.guarded(() => this.session.open(this.session.id || 'latest').then(() => true));
+    if (!isThere) this.opened = null;
   }
 
   close() {
@@ -99,9 +103,8 @@ class Panel {
   }
 
   async identify() {
-    this.wasOpened = true;
     this.conversation = new Conversation();
-    await this.guarded(() => this.session.change());
+    await (this.opened = this.guarded(() => this.session.change()));
     this.listen();
   }
 

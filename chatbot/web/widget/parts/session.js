@@ -34,7 +34,7 @@ export class Session {
   /** What the browser keeps; a customer who is signed in leaves nothing on the machine. */
   recall() {
     let kept = {};
-    try { kept = JSON.parse(localStorage.getItem(this.options.key)) || {}; } catch { /* storage is off, or broken */ }
+    try { if (!this.options.customer) kept = JSON.parse(localStorage.getItem(this.options.key)) || {}; } catch { /* storage is off, or broken */ }
     Object.assign(this, { resume: kept.resume, id: kept.conversation, token: '' });
   }
 
@@ -51,9 +51,9 @@ export class Session {
   /** Another visitor: signed in, or out. */
   async change() {
     this.leave();
-    Object.assign(this, { id: '', resume: '', token: '', conversations: [] });
-    if (!this.options.customer) this.recall();
-    return this.isKnown ? this.start(this.options.customer ? 'latest' : this.id) : this.hears.loaded(null);
+    Object.assign(this, { conversations: [], lastId: 0 });
+    this.recall();
+    return this.isKnown ? this.open(this.id || 'latest') : this.hears.loaded(null);
   }
 
   /** Opens a conversation, a new one when none is named; false when it is not there any more. */
@@ -211,9 +211,14 @@ export class Session {
 /** Waits, but not longer than until the connection is back. */
 function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const end = () => { clearTimeout(timer); resolve(); };
-    signal.addEventListener('abort', end, { once: true });
-    window.addEventListener('online', end, { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      window.removeEventListener('online', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    window.addEventListener('online', end);
   });
 }

@@ -56,7 +56,8 @@ export class Thread {
 
   draw(turn, shown) {
     const part = (name, sign, make) => {
-      const signed = JSON.stringify(sign);
+      let signed = ''; // not as JSON: old libraries break that of arrays
+      for (const value of sign) signed += `${value}\n`;
       const old = shown.parts[name];
       if (old && old.signed === signed) return;
       const element = make();
@@ -67,7 +68,7 @@ export class Thread {
     const { state, text, id } = turn;
     part('question', [text, turn.isCorrection, ids(turn.attachments), turn.files.length], () => this.question(turn));
     part('notes', [turn.problems.join('\n'), state === 'unsent' && turn.error, state === 'sending'], () => this.notes(turn));
-    part('readings', [turn.readings.length, JSON.stringify(turn.readings) === '[]' ? '' : readingSign(turn), id], () => this.readings(turn));
+    part('readings', [turn.readings.length, readingSign(turn), id], () => this.readings(turn));
     part('status', [state, turn.stage, turn.position, Boolean(turn.answer)], () => this.status(turn));
     part('answer', [turn.answer, turn.warnings.join('\n'), turn.citations.length, turn.stopped, state === 'done', state === 'failed' && turn.error], () => this.answer(turn));
     part('sources', [state, turn.citations.length, turn.answerId], () => this.sources(turn, shown));
@@ -147,11 +148,10 @@ export class Thread {
     if (turn.answer) {
       const body = h('div', { class: 'bubble markdown', dir: 'auto' });
       render(body, turn.answer, (number) => this.mark(turn, number));
-      body.prepend(h('span', { class: 'unseen' }, t('assistant')));
-      box.append(body);
+      box.append(h('span', { class: 'unseen' }, t('assistant')), body);
     }
     if (turn.stopped) box.append(h('p', { class: 'quiet' }, t('stopped')));
-    if (turn.state === 'failed') box.append(h('p', { class: 'note bad' }, turn.error || t('unanswered'), ' ', this.again(turn)));
+    if (turn.state === 'failed' || (turn.state === 'done' && !turn.answer)) box.append(h('p', { class: 'note bad' }, turn.error || t('unanswered'), ' ', this.again(turn)));
     return box;
   }
 
@@ -194,7 +194,7 @@ export class Thread {
 
   actions(turn) {
     const { t, does } = this;
-    if (turn.state !== 'done' || !turn.answerId) return h('div');
+    if (turn.state !== 'done' || !turn.answerId || !turn.answer) return h('div');
     const box = h('div', { class: 'actions' });
     const rate = (rating) => {
       does.rate(turn, turn.rating === rating ? 0 : rating, '');
@@ -214,7 +214,7 @@ export class Thread {
 
   comment(turn) {
     const { t, does } = this;
-    const field = h('input', { type: 'text', maxlength: 4000, dir: 'auto', placeholder: t('comment'), 'aria-label': t('comment') });
+    const field = h('input', { type: 'text', maxlength: 4000, placeholder: t('comment'), 'aria-label': t('comment') });
     const form = h('form', { class: 'comment', onsubmit: (event) => {
       event.preventDefault();
       const thanks = h('p', { class: 'quiet', tabindex: '-1' }, t('thanks'));
