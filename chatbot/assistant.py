@@ -122,6 +122,7 @@ class Assistant:
             InputError: The message holds nothing at all.
             ConversationNotFoundError: The conversation does not exist or is another visitor's.
             StorageError: The question could not be stored; nothing was answered.
+            TurnTakenOverError: Another process answers it; nothing of this answer is kept.
         """
         message, warnings = self._accepted(message)
         conversation = self._store.get(conversation_id, visitor_id)
@@ -139,7 +140,7 @@ class Assistant:
             yield self._warn(turn, str(error))
         finally:
             turn.mark("total", turn.started_s)
-            message_id = self._keep(turn, stopped)
+            message_id = self._keep(turn, stopped, question_id)
         yield Done(
             conversation_id,
             message_id,
@@ -307,7 +308,7 @@ class Assistant:
         turn.warnings.append(message)
         return Warned(message)
 
-    def _keep(self, turn: _Turn, stopped: bool) -> str:
+    def _keep(self, turn: _Turn, stopped: bool, question_id: str) -> str:
         evidence = Evidence(
             decision=turn.decision.decision,
             reasons=turn.decision.reasons,
@@ -319,7 +320,10 @@ class Assistant:
             adapter=turn.adapter,
             refusal_probability=turn.begins.refusal_probability if turn.begins else None,
         )
-        return self._store.add_answer(turn.conversation.id, turn.conversation.visitor_id, turn.text, evidence)
+        conversation = turn.conversation
+        return self._store.add_answer(
+            conversation.id, conversation.visitor_id, turn.text, evidence, question_id
+        )
 
 
 def _announced(turn: _Turn) -> Iterator[StreamEvent]:

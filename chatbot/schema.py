@@ -15,8 +15,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Puts the zone back."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        """Puts the zone back, or turns the server's into it."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -50,7 +52,10 @@ class MessageRow(Base):
     """A question or an answer; `position` orders them inside their conversation."""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_conversation_position", "conversation_id", "position", unique=True),)
+    __table_args__ = (
+        Index("ix_messages_conversation_position", "conversation_id", "position", unique=True),
+        Index("ix_messages_reply_to", "reply_to", unique=True),  # a question is answered once
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
@@ -61,6 +66,7 @@ class MessageRow(Base):
     attachments: Mapped[Any] = mapped_column(JSON)
     observation: Mapped[Any] = mapped_column(JSON, nullable=True)
     evidence: Mapped[Any] = mapped_column(JSON, nullable=True)
+    reply_to: Mapped[str | None] = mapped_column(String(32), nullable=True)
     feedback: Mapped[list["FeedbackRow"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 
@@ -92,7 +98,9 @@ class TurnRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     first_seq: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    owner: Mapped[str | None] = mapped_column(String(32), nullable=True)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    begun_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     is_done: Mapped[bool]
 
 

@@ -1,6 +1,7 @@
 """Builds everything one process needs from the settings: the store at once, the models in the background."""
 
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -52,7 +53,7 @@ class Services:
         self.settings = settings
         _make_folder(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
-        self.store = ConversationStore(f"sqlite:///{settings.database_path}")
+        self.store = ConversationStore(settings.database_address)
         self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
@@ -90,8 +91,7 @@ class Services:
         path = self.settings.data_dir / "browser.key"
         try:
             if not path.is_file():
-                path.touch(mode=0o600)
-                path.write_text(secrets.token_hex(_SECRET_BYTES), encoding="ascii")
+                _write_once(path, secrets.token_hex(_SECRET_BYTES))
             return path.read_text(encoding="ascii")
         except OSError as error:
             raise StorageError(f"{path.name} cannot be written to the data folder: {error}.") from error
@@ -152,6 +152,19 @@ class Services:
         return Perceiver(
             self.attachments, speech, ScreenReader(Ocr(threads=self.settings.threads)), self.settings
         )
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Whole or not at all; of processes that start together the first one's text stays."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="ascii")
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        log.debug("another process has written %s", path.name)
+    finally:
+        new.unlink()
 
 
 def _make_folder(folder: Path) -> None:

@@ -7,21 +7,24 @@ restart. It knows nothing of HTTP or of what the events say.
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from chatbot.database import Database
 from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Message
+from chatbot.notices import Notice, announce
 from chatbot.schema import ConversationRow, EventRow, TicketRow, TurnRow
+from chatbot.turn_leases import LEASE_S, Turn, TurnLeases, turn_of
 
-LEASE_S = 20.0
+__all__ = ["IdempotencyError", "LoggedEvent", "Ticket", "TooManyTurnsError", "Turn", "TurnLog"]
+
 _MESSAGE = TypeAdapter(Message)
 
 
@@ -31,16 +34,6 @@ class IdempotencyError(InputError):
 
 class TooManyTurnsError(InputError):
     """A conversation has too many unanswered messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A message that waits for its answer; its id is that of the question in the conversation."""
-
-    id: str
-    conversation_id: str
-    visitor_id: str
-    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +60,14 @@ class TurnLog:
 
     Args:
         lease_s: How long a turn stays with the process that answers it without a sign of life.
+
+    Attributes:
+        leases: Which process answers which turn.
     """
 
     def __init__(self, database: Database, lease_s: float = LEASE_S) -> None:
         self._database = database
-        self.lease_s = lease_s
+        self.leases = TurnLeases(database, lease_s)
 
     def accept(
         self,
@@ -100,14 +96,14 @@ class TurnLog:
         dumped = _MESSAGE.dump_python(message, mode="json")
         fingerprint = hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()
         with self._database.writing() as session:
-            _owned(session, conversation_id, visitor_id)
+            _owned(session, conversation_id, visitor_id)  # locked: one message after the other is counted
             if key and (known := _by_key(session, conversation_id, key)):
                 if known.fingerprint != fingerprint:
                     raise IdempotencyError(
                         "This idempotency key came with another message before.",
                         "Use a new key for a new message.",
                     )
-                return _turn(known, visitor_id), False
+                return turn_of(known, visitor_id), False
             if _unanswered(session, conversation_id)[0] >= max_unanswered:
                 raise TooManyTurnsError(
                     f"{max_unanswered} messages wait for their answers.",
@@ -123,11 +119,12 @@ class TurnLog:
                 idempotency_key=key or None,
                 fingerprint=fingerprint,
                 created_at=datetime.now(UTC),
-                lease_until=self._lease(),
+                owner=self.leases.owner,
+                lease_until=self.leases.until(),
                 is_done=False,
             )
             session.add(row)
-            return _turn(row, visitor_id), True
+            return turn_of(row, visitor_id), True
 
     def append(self, conversation_id: str, name: str, data: Mapping[str, Any]) -> int:
         """Adds an event; returns its number.
@@ -138,12 +135,29 @@ class TurnLog:
         with self._database.writing() as session:
             return _append(session, conversation_id, name, data)
 
-    def finish(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
-        """Adds the last event of a turn and closes the turn, both or neither."""
+    def tell(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
+        """Adds an event of a turn that this process answers.
+
+        Raises:
+            ConversationNotFoundError: There is no such conversation (any more).
+            TurnTakenOverError: Another process answers the turn.
+        """
         with self._database.writing() as session:
             _append(session, turn.conversation_id, name, data)
-            if row := session.get(TurnRow, turn.id):
-                row.is_done = True
+            self.leases.held(session, turn)
+
+    def finish(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
+        """Adds the last event of a turn and closes the turn, both or neither; errors as for `tell`."""
+        with self._database.writing() as session:
+            _append(session, turn.conversation_id, name, data)
+            self.leases.held(session, turn).is_done = True
+
+    def announce(self, notices: Iterable[Notice]) -> None:
+        """Tells the other processes of what no event tells."""
+        if not self._database.is_shared:
+            return
+        with self._database.writing() as session:
+            announce(session, notices)
 
     def after(self, conversation_id: str, seq: int, limit: int = 500) -> tuple[LoggedEvent, ...]:
         """Events after number `seq`, in order.
@@ -172,31 +186,6 @@ class TurnLog:
             count, first = _unanswered(session, conversation_id)
             return (first - 1 if count else _last_seq(session, conversation_id)), count
 
-    def claim_abandoned(self) -> tuple[Turn, ...]:
-        """Takes over the turns of processes that have ended, oldest first."""
-        query = (
-            select(TurnRow, ConversationRow.visitor_id)
-            .join(ConversationRow, ConversationRow.id == TurnRow.conversation_id)
-            .where(
-                TurnRow.is_done.is_(False),
-                or_(TurnRow.lease_until.is_(None), TurnRow.lease_until < datetime.now(UTC)),
-            )
-            .order_by(TurnRow.created_at)
-        )
-        with self._database.writing() as session:
-            found = [(row, visitor_id) for row, visitor_id in session.execute(query)]
-            for row, _ in found:
-                row.lease_until = self._lease()
-            return tuple(_turn(row, visitor_id) for row, visitor_id in found)
-
-    def renew(self, turn_ids: Sequence[str]) -> None:
-        """Says that this process is still at work on turns."""
-        self._set_lease(turn_ids, self._lease())
-
-    def release(self, turn_ids: Sequence[str]) -> None:
-        """Leaves turns to whoever comes next: this process ends."""
-        self._set_lease(turn_ids, None)
-
     def open_ticket(
         self, conversation_id: str, visitor_id: str, note: str, contact: str
     ) -> tuple[Ticket, bool]:
@@ -223,17 +212,9 @@ class TurnLog:
             session.add(row)
             return Ticket(row.id, conversation_id, row.status, row.created_at), True
 
-    def _lease(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.lease_s)
-
-    def _set_lease(self, turn_ids: Sequence[str], until: datetime | None) -> None:
-        with self._database.writing() as session:
-            for row in session.scalars(select(TurnRow).where(TurnRow.id.in_(turn_ids))):
-                row.lease_until = until
-
 
 def _owned(session: Session, conversation_id: str, visitor_id: str) -> None:
-    row = session.get(ConversationRow, conversation_id)
+    row = session.get(ConversationRow, conversation_id, with_for_update=True)
     if row is None or row.visitor_id != visitor_id:
         raise ConversationNotFoundError(f"There is no conversation {conversation_id!r}.")
 
@@ -253,7 +234,7 @@ def _by_key(session: Session, conversation_id: str, key: str) -> TurnRow | None:
 
 
 def _append(session: Session, conversation_id: str, name: str, data: Mapping[str, Any]) -> int:
-    if session.get(ConversationRow, conversation_id) is None:
+    if session.get(ConversationRow, conversation_id, with_for_update=True) is None:
         raise ConversationNotFoundError(f"There is no conversation {conversation_id!r}.")
     seq = _last_seq(session, conversation_id) + 1
     session.add(
@@ -261,13 +242,10 @@ def _append(session: Session, conversation_id: str, name: str, data: Mapping[str
             conversation_id=conversation_id, seq=seq, name=name, data=dict(data), created_at=datetime.now(UTC)
         )
     )
+    announce(session, [Notice(conversation_id)])
     return seq
 
 
 def _last_seq(session: Session, conversation_id: str) -> int:
     query = select(func.max(EventRow.seq)).where(EventRow.conversation_id == conversation_id)
     return session.scalar(query) or 0
-
-
-def _turn(row: TurnRow, visitor_id: str) -> Turn:
-    return Turn(row.id, row.conversation_id, visitor_id, _MESSAGE.validate_python(row.message))

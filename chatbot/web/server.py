@@ -117,18 +117,21 @@ def run(
     try:
         app = create_app(services, mounts)
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
-        server = _Server(
-            uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
-        )
-        server.when_listening = [
-            lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages],
-            services.start,
-            app.state.api.runner.start,
-        ]
-        server.when_ending = lambda: app.state.api.close(_FINISH_S)
-        server.run(sockets=[listener])
+        told = lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages]  # noqa: E731
+        listen_and_serve(app, listener, [told, services.start])
     finally:
         services.close()
+
+
+def listen_and_serve(
+    app: FastAPI, listener: socket.socket, when_listening: Sequence[Callable[[], object]] = ()
+) -> None:
+    """Serves an application with an API until a signal comes; answers that have begun are finished then."""
+    config = uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
+    server = _Server(config)
+    server.when_listening = [*when_listening, app.state.api.runner.start]
+    server.when_ending = lambda: app.state.api.close(_FINISH_S)
+    server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

@@ -1,7 +1,6 @@
 """Turns and events are kept in order, found again after a restart, and taken over from a process that ended."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ ASKED = ("question", {"text": "Hello?"})
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ConversationStore]:
-    opened = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
+def store(database_url: str) -> Iterator[ConversationStore]:
+    opened = ConversationStore(database_url)
     yield opened
     opened.close()
 
@@ -77,13 +76,13 @@ def test_a_turn_is_taken_over_only_when_its_process_shows_no_life(store: Convers
     ended, alive = TurnLog(store.database, lease_s=-1), TurnLog(store.database)
     left = accepted(ended, conversation)
     kept = accepted(alive, conversation)
-    assert alive.claim_abandoned() == (left,)
-    assert alive.claim_abandoned() == ()
-    alive.release([kept.id])
-    assert alive.claim_abandoned() == (kept,)
+    assert alive.leases.claim_abandoned() == (left,)
+    assert alive.leases.claim_abandoned() == ()
+    alive.leases.release([kept.id])
+    assert alive.leases.claim_abandoned() == (kept,)
     alive.finish(kept, "done", {})
-    ended.renew([kept.id, left.id])
-    assert alive.claim_abandoned() == (left,)
+    ended.leases.renew([kept.id, left.id])
+    assert alive.leases.claim_abandoned() == (left,)
 
 
 def test_erasing_a_conversation_erases_its_turns_events_and_tickets(store: ConversationStore) -> None:
@@ -95,4 +94,4 @@ def test_erasing_a_conversation_erases_its_turns_events_and_tickets(store: Conve
     store.delete(conversation, "ann")
     with pytest.raises(ConversationNotFoundError):
         log.finish(turn, "done", {})
-    assert TurnLog(store.database, lease_s=-1).claim_abandoned() == ()
+    assert TurnLog(store.database, lease_s=-1).leases.claim_abandoned() == ()

@@ -109,7 +109,7 @@ class MessageRoutes:
         @router.post("/turns/{turn_id}/stop", status_code=204)
         def stop_turn(conversation_id: Id, turn_id: Id, who: visitor) -> None:
             """Stops an answer; what has been said stays. A turn that has ended already is left alone."""
-            self._parts.runner.stop(conversation_id, turn_id)
+            self._parts.runner.stop_anywhere(conversation_id, turn_id)
 
         @router.post("/messages/{message_id}/feedback", status_code=204)
         def rate_answer(conversation_id: Id, message_id: Id, who: visitor, body: FeedbackRequest) -> None:

@@ -55,7 +55,7 @@ class ApiParts:
     ) -> "ApiParts":
         """Puts the parts together; nothing runs yet."""
         web = settings.web
-        turns, hub = TurnLog(store.database), Hub(web.max_streams)
+        turns, hub = TurnLog(store.database, web.turn_lease_s), Hub(web.max_streams)
         metrics = Metrics()
         measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
         runner = TurnRunner(assistant=measured, store=store, turns=turns, hub=hub, workers=web.turn_workers)
