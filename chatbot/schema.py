@@ -61,6 +61,7 @@ class MessageRow(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     position: Mapped[int]
     role: Mapped[str] = mapped_column(String(16))
+    author: Mapped[str | None] = mapped_column(String(100), nullable=True)
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attachments: Mapped[Any] = mapped_column(JSON)
@@ -119,18 +120,33 @@ class EventRow(Base):
 
 
 class TicketRow(Base):
-    """A customer's wish to speak to a person."""
+    """A customer's wish to speak to a person, and what became of it."""
 
     __tablename__ = "tickets"
+    __table_args__ = (Index("ix_tickets_queue", "status", "opened_at"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(
         ForeignKey("conversations.id", ondelete="CASCADE"), index=True
     )
     status: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(32))
     note: Mapped[str] = mapped_column(Text)
     contact: Mapped[str] = mapped_column(String(254))
+    language: Mapped[str] = mapped_column(String(8))
+    agent: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PresenceRow(Base):
+    """An agent whose inbox is open; the last sign of life."""
+
+    __tablename__ = "agents_present"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ApiKeyRow(Base):

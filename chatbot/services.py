@@ -14,6 +14,7 @@ from chatbot.attachments import AttachmentStore
 from chatbot.errors import FrontdeskError, StorageError
 from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.models import ModelStore, Purpose
 from chatbot.perceive import Perceiver
 from chatbot.screenshot import ScreenReader
@@ -54,6 +55,7 @@ class Services:
         _make_folder(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
         self.store = ConversationStore(settings.database_address)
+        self.handoff = HandoffDesk(self.store, settings.handoff)
         self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
@@ -126,6 +128,7 @@ class Services:
             knowledge_base=knowledge_base,
             generator=generator,
             settings=self.settings,
+            handoff=self.handoff,
         )
         log.info("ready: %s", generator.name)
         return Loaded(assistant, knowledge_base, generator, perceiver)

@@ -22,13 +22,18 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as SourceError
 
 from chatbot.errors import SettingsError
+from chatbot.handoff_settings import HandoffSettings
 from chatbot.web_settings import WebSettings
 from knowledge_base.settings import KnowledgeBaseSettings
 
 ENV_PREFIX = "FRONTDESK_"
 CONFIG_FILE_VARIABLE = "FRONTDESK_CONFIG"
 SHIPPED_ADAPTER = "support-en"
-GROUPS: dict[str, type[BaseModel]] = {"knowledge_base": KnowledgeBaseSettings, "web": WebSettings}
+GROUPS: dict[str, type[BaseModel]] = {
+    "knowledge_base": KnowledgeBaseSettings,
+    "handoff": HandoffSettings,
+    "web": WebSettings,
+}
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
 
@@ -135,6 +140,8 @@ class Settings(BaseSettings):
 
     knowledge_base: KnowledgeBaseSettings = KnowledgeBaseSettings()
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""
+    handoff: HandoffSettings = HandoffSettings()
+    """When a person is brought in, each as `FRONTDESK_HANDOFF__NAME`; see docs/handoff.md."""
     web: WebSettings = WebSettings()
     """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
 

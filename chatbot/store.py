@@ -21,6 +21,8 @@ from chatbot.schema import ConversationRow, FeedbackRow, MessageRow, TurnRow
 from chatbot.text import clean_text
 
 TITLE_CHARS = 60
+Role = Literal["user", "assistant", "person"]
+_ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "person": "person"}
 _ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 _OBSERVATION = TypeAdapter(Observation)
 
@@ -60,10 +62,14 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A question (`role` user) or an answer (`role` assistant) as it was kept."""
+    """A question (`role` user), an answer (assistant) or what a person of the team said, as it was kept.
+
+    Attributes:
+        author: The person's name, as customers see it.
+    """
 
     id: str
-    role: Literal["user", "assistant"]
+    role: Role
     text: str
     created_at: datetime
     attachments: tuple[Attachment, ...] = ()
@@ -71,6 +77,7 @@ class StoredMessage:
     evidence: Evidence | None = None
     feedback: Feedback | None = None
     reply_to: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +279,14 @@ class ConversationStore:
         self.database.close()
 
 
+def add_person_message(
+    session: Session, conversation: ConversationRow, author: str, text: str
+) -> StoredMessage:
+    """Adds what a person of the team says, inside of a transaction of the caller's."""
+    message_id = _append(session, conversation, "person", text, attachments=[], author=author)
+    return StoredMessage(message_id, "person", text, conversation.updated_at, author=author)
+
+
 def _owned(session: Session, conversation_id: str, visitor_id: str, *, lock: bool = False) -> ConversationRow:
     """Locked, it is changed by one session at a time; SQLite has but one writer anyway."""
     row = session.get(ConversationRow, conversation_id, with_for_update=lock or None)
@@ -299,6 +314,7 @@ def _append(
     evidence: Any = None,
     message_id: str = "",
     reply_to: str = "",
+    author: str | None = None,
 ) -> str:
     last = session.scalar(
         select(func.max(MessageRow.position)).where(MessageRow.conversation_id == conversation.id)
@@ -309,6 +325,7 @@ def _append(
         conversation_id=conversation.id,
         position=(last if last is not None else -1) + 1,
         role=role,
+        author=author,
         text=text,
         created_at=conversation.updated_at,
         attachments=attachments,
@@ -351,7 +368,7 @@ def _message(row: MessageRow) -> StoredMessage:
     newest = max(row.feedback, key=lambda f: f.id, default=None)
     return StoredMessage(
         id=row.id,
-        role="user" if row.role == "user" else "assistant",
+        role=_ROLES[row.role],
         text=row.text,
         created_at=row.created_at,
         attachments=_ATTACHMENTS.validate_python(row.attachments),
@@ -359,6 +376,7 @@ def _message(row: MessageRow) -> StoredMessage:
         evidence=_EVIDENCE.validate_python(row.evidence) if row.evidence else None,
         feedback=Feedback(newest.rating, newest.comment, newest.created_at) if newest else None,
         reply_to=row.reply_to or "",
+        author=row.author or "",
     )
 
 

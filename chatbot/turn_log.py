@@ -20,10 +20,10 @@ from chatbot.database import Database
 from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Message
 from chatbot.notices import Notice, announce
-from chatbot.schema import ConversationRow, EventRow, TicketRow, TurnRow
+from chatbot.schema import ConversationRow, EventRow, TurnRow
 from chatbot.turn_leases import LEASE_S, Turn, TurnLeases, turn_of
 
-__all__ = ["IdempotencyError", "LoggedEvent", "Ticket", "TooManyTurnsError", "Turn", "TurnLog"]
+__all__ = ["IdempotencyError", "LoggedEvent", "TooManyTurnsError", "Turn", "TurnLog"]
 
 _MESSAGE = TypeAdapter(Message)
 
@@ -45,18 +45,8 @@ class LoggedEvent:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A customer's wish to speak to a person."""
-
-    id: str
-    conversation_id: str
-    status: str
-    created_at: datetime
-
-
 class TurnLog:
-    """All reading and writing of turns, events and tickets.
+    """All reading and writing of turns and events.
 
     Args:
         lease_s: How long a turn stays with the process that answers it without a sign of life.
@@ -115,7 +105,7 @@ class TurnLog:
                 id=turn_id,
                 conversation_id=conversation_id,
                 message=dumped,
-                first_seq=_append(session, conversation_id, name, {"turn_id": turn_id, **data}),
+                first_seq=append_event(session, conversation_id, name, {"turn_id": turn_id, **data}),
                 idempotency_key=key or None,
                 fingerprint=fingerprint,
                 created_at=datetime.now(UTC),
@@ -133,7 +123,7 @@ class TurnLog:
             ConversationNotFoundError: The conversation has been erased.
         """
         with self._database.writing() as session:
-            return _append(session, conversation_id, name, data)
+            return append_event(session, conversation_id, name, data)
 
     def tell(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
         """Adds an event of a turn that this process answers.
@@ -143,13 +133,13 @@ class TurnLog:
             TurnTakenOverError: Another process answers the turn.
         """
         with self._database.writing() as session:
-            _append(session, turn.conversation_id, name, data)
+            append_event(session, turn.conversation_id, name, data)
             self.leases.held(session, turn)
 
     def finish(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
         """Adds the last event of a turn and closes the turn, both or neither; errors as for `tell`."""
         with self._database.writing() as session:
-            _append(session, turn.conversation_id, name, data)
+            append_event(session, turn.conversation_id, name, data)
             self.leases.held(session, turn).is_done = True
 
     def announce(self, notices: Iterable[Notice]) -> None:
@@ -186,32 +176,6 @@ class TurnLog:
             count, first = _unanswered(session, conversation_id)
             return (first - 1 if count else _last_seq(session, conversation_id)), count
 
-    def open_ticket(
-        self, conversation_id: str, visitor_id: str, note: str, contact: str
-    ) -> tuple[Ticket, bool]:
-        """Records that a person is wanted; an open ticket of the conversation is found again.
-
-        Returns:
-            The ticket, and whether it is new.
-        """
-        with self._database.writing() as session:
-            _owned(session, conversation_id, visitor_id)
-            open_one = select(TicketRow).where(
-                TicketRow.conversation_id == conversation_id, TicketRow.status == "open"
-            )
-            if known := session.scalar(open_one):
-                return Ticket(known.id, conversation_id, known.status, known.created_at), False
-            row = TicketRow(
-                id=uuid.uuid4().hex,
-                conversation_id=conversation_id,
-                status="open",
-                note=note,
-                contact=contact,
-                created_at=datetime.now(UTC),
-            )
-            session.add(row)
-            return Ticket(row.id, conversation_id, row.status, row.created_at), True
-
 
 def _owned(session: Session, conversation_id: str, visitor_id: str) -> None:
     row = session.get(ConversationRow, conversation_id, with_for_update=True)
@@ -233,7 +197,12 @@ def _by_key(session: Session, conversation_id: str, key: str) -> TurnRow | None:
     return session.scalar(query)
 
 
-def _append(session: Session, conversation_id: str, name: str, data: Mapping[str, Any]) -> int:
+def append_event(session: Session, conversation_id: str, name: str, data: Mapping[str, Any]) -> int:
+    """Adds an event inside of a transaction of the caller's; returns its number.
+
+    Raises:
+        ConversationNotFoundError: The conversation has been erased.
+    """
     if session.get(ConversationRow, conversation_id, with_for_update=True) is None:
         raise ConversationNotFoundError(f"There is no conversation {conversation_id!r}.")
     seq = _last_seq(session, conversation_id) + 1

@@ -73,6 +73,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     parts = PageParts(
         store=services.store,
         attachments=services.attachments,
+        handoff=services.handoff,
         assistant=lambda: MeasuredAssistant(services.assistant(), app.state.api.metrics),
         max_attachments=settings.max_attachments,
         browser_secret=services.browser_secret(),
@@ -91,6 +92,7 @@ def _api_parts(services: Services) -> "ApiParts":
         settings=with_demo_site(services.settings, services.browser_secret()),
         store=services.store,
         attachments=services.attachments,
+        handoff=services.handoff,
         assistant=services.assistant,
         perceiver=lambda: services.loaded().perceiver,
         secret=services.browser_secret(),

@@ -59,8 +59,6 @@ def test_nothing_can_be_asked_or_told_in_the_conversation_of_another_visitor(
     with pytest.raises(ConversationNotFoundError):
         log.accept(conversation, "bob", HELLO, ASKED)
     with pytest.raises(ConversationNotFoundError):
-        log.open_ticket(conversation, "bob", "", "")
-    with pytest.raises(ConversationNotFoundError):
         log.after("0" * 32, 0)
 
 
@@ -85,12 +83,9 @@ def test_a_turn_is_taken_over_only_when_its_process_shows_no_life(store: Convers
     assert alive.leases.claim_abandoned() == (left,)
 
 
-def test_erasing_a_conversation_erases_its_turns_events_and_tickets(store: ConversationStore) -> None:
+def test_erasing_a_conversation_erases_its_turns_and_events(store: ConversationStore) -> None:
     log, conversation = TurnLog(store.database), store.create("ann").id
     turn = accepted(log, conversation)
-    ticket, is_new = log.open_ticket(conversation, "ann", "call me", "ann@example.com")
-    assert is_new
-    assert log.open_ticket(conversation, "ann", "", "") == (ticket, False)
     store.delete(conversation, "ann")
     with pytest.raises(ConversationNotFoundError):
         log.finish(turn, "done", {})

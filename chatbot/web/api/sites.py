@@ -53,6 +53,10 @@ class SiteRoutes:
 
     def _view(self, site: str) -> SiteView:
         settings, widget, now = self._parts.settings, self._parts.sites.get(site).widget, self._now()
+        is_open, opens_at = widget.is_open(now), widget.opens_at(now)
+        if is_open is None and (hours := settings.handoff.hours).are_stated:
+            is_open = hours.is_open(now)
+            opens_at = None if is_open else hours.next_opening(now)
         return SiteView(
             title=widget.title or settings.company_name,
             greeting=widget.greeting,
@@ -60,8 +64,8 @@ class SiteRoutes:
             color=widget.color,
             logo=widget.logo,
             email=widget.email,
-            is_open=widget.is_open(now),
-            opens_at=widget.opens_at(now),
+            is_open=is_open,
+            opens_at=opens_at,
             max_message_chars=settings.max_message_chars,
             max_attachments=settings.max_attachments,
             max_attachment_bytes=settings.max_attachment_bytes,

@@ -6,7 +6,7 @@ let made = 0;
 export function newTurn(more) {
   made += 1;
   return { key: `turn-${made}`, id: '', text: '', attachments: [], files: [], problems: [], readings: [], corrections: {}, isCorrection: false,
-    state: 'waiting', stage: '', position: 0, answer: '', citations: [], answerId: '', decision: '', stopped: false, rating: 0, comment: '',
+    state: 'waiting', stage: '', position: 0, answer: '', citations: [], answerId: '', decision: '', stopped: false, author: '', rating: 0, comment: '',
     warnings: [], error: '', ...more };
 }
 
@@ -23,18 +23,23 @@ export class Conversation {
     for (const turn of this.turns) if (!turn.id && turn.state === 'sending') unsent.push(turn);
     this.turns = [];
     this.ticket = '';
+    let withPerson = false;
     for (const message of view ? view.messages : []) {
       if (message.role === 'user') {
         const { id, text, attachments, readings, problems } = message;
-        this.turns.push(newTurn({ id, text, attachments, readings, problems, state: 'failed' }));
+        this.turns.push(newTurn({ id, text, attachments, readings, problems, state: withPerson ? 'done' : 'failed', decision: withPerson ? 'person' : '' }));
+      } else if (message.role === 'person') {
+        withPerson = true;
+        this.said(message.id, message.author, message.text);
       } else {
+        withPerson = false;
         const turn = this.turns[this.turns.length - 1] || this.add(newTurn());
         Object.assign(turn, { state: 'done', answer: message.text, answerId: message.id, citations: message.citations, decision: message.decision,
           stopped: message.stopped, warnings: message.problems, rating: message.feedback?.rating || 0, comment: message.feedback?.comment || '' });
       }
     }
     for (let n = this.turns.length - 1, left = view ? view.unanswered : 0; n >= 0 && left > 0; n -= 1) {
-      if (this.turns[n].state !== 'failed') continue;
+      if (this.turns[n].state !== 'failed' && (this.turns[n].answer || !this.turns[n].id)) continue;
       this.turns[n].state = 'waiting';
       left -= 1;
     }
@@ -44,6 +49,12 @@ export class Conversation {
   add(turn) {
     this.turns.push(turn);
     return turn;
+  }
+
+  /** What a person of the team says; once, however often it is told. */
+  said(id, author, text) {
+    for (const turn of this.turns) if (turn.key === `person-${id}`) return turn;
+    return this.add(newTurn({ key: `person-${id}`, state: 'done', author, answer: text }));
   }
 
   remove(turn) {
@@ -76,6 +87,7 @@ export class Conversation {
   /** Changes what an event is about, and gives that turn; null when it is about none. */
   apply(name, data) {
     if (name === 'person_requested') this.ticket = data.ticket_id;
+    if (name === 'message') return this.said(data.message_id, data.author, data.text);
     if (!data.turn_id) return null;
     const turn = this.find(data.turn_id) || this.claim(data) || this.add(newTurn({ id: data.turn_id }));
     const change = CHANGES[name];

@@ -204,7 +204,11 @@ class Panel {
     if (name === 'erased') return this.frame.notice(this.t('erased'));
     const turn = this.conversation.apply(name, data);
     if (name === 'person_requested') this.frame.notice(this.t('personDone'));
-    if (name === 'done') this.answered(turn);
+    if (name === 'message') {
+      this.answered(turn);
+      this.announcer.follow(turn.key, turn.answer, true);
+    }
+    if (name === 'done' && turn.answer) this.answered(turn);
     if (name === 'failed') this.announcer.say(data.message);
     if (name === 'status') this.announcer.say(this.t(`stage.${data.stage}`));
     if (name === 'delta' || name === 'done') this.announcer.follow(turn.key, turn.answer, name === 'done');

@@ -77,6 +77,7 @@ export class Thread {
 
   question(turn) {
     const { t } = this;
+    if (turn.author) return h('div');
     if (turn.isCorrection && !turn.text && !turn.files.length) return h('div', { class: 'said' }, h('div', { class: 'bubble quiet' }, t('askedAgain')));
     const box = h('div', { class: 'said' }, h('span', { class: 'unseen' }, t('you')));
     for (const file of turn.files) box.append(this.file(file.type.split('/')[0], file.name, () => Promise.resolve(file), file));
@@ -148,10 +149,10 @@ export class Thread {
     if (turn.answer) {
       const body = h('div', { class: 'bubble markdown', dir: 'auto' });
       render(body, turn.answer, (number) => this.mark(turn, number));
-      box.append(h('span', { class: 'unseen' }, t('assistant')), body);
+      box.append(turn.author ? h('strong', { class: 'author', dir: 'auto' }, turn.author) : h('span', { class: 'unseen' }, t('assistant')), body);
     }
     if (turn.stopped) box.append(h('p', { class: 'quiet' }, t('stopped')));
-    if (turn.state === 'failed' || (turn.state === 'done' && !turn.answer)) box.append(h('p', { class: 'note bad' }, turn.error || t('unanswered'), ' ', this.again(turn)));
+    if (turn.state === 'failed' || (turn.state === 'done' && !turn.answer && turn.decision !== 'person')) box.append(h('p', { class: 'note bad' }, turn.error || t('unanswered'), ' ', this.again(turn)));
     return box;
   }
 
