@@ -85,8 +85,8 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "brief_before": {"en": "Before: {questions}", "zh": "此前：{questions}"},
     "brief_codes": {"en": "Error codes on screenshots: {codes}", "zh": "截图中的错误代码：{codes}"},
     "brief_tried": {
-        "en": "The assistant answered {answered} questions and found nothing for {failed} or brought in a person.",
-        "zh": "助手回答了 {answered} 个问题，{failed} 个未找到答案或已转人工。",
+        "en": "Answered by the assistant: {answered}; nothing found or handed over: {failed}.",
+        "zh": "助手已回答：{answered}；未找到答案或转人工：{failed}。",
     },
     "brief_sources": {"en": "Sources shown: {sources}", "zh": "已展示的出处：{sources}"},
     "ask_about_screen": {

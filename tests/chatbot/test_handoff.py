@@ -205,7 +205,7 @@ def test_the_briefing_is_made_of_what_was_said(store: ConversationStore, convers
     assert made.sources == (("Returns", "https://x.example"),)
     summary = made.summary()
     assert "Asked last: And a broken one?" in summary
-    assert "answered 1 questions and found nothing for 1" in summary
+    assert "Answered by the assistant: 1; nothing found or handed over: 1." in summary
     assert Briefing((), (), (), (), (), ()).summary("zh").startswith("最后的问题")
 
 
