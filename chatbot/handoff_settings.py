@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from chatbot.opening import OpeningHours
+from chatbot.webhook_settings import WebhookSettings
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 _TOPICS = (
@@ -32,6 +33,9 @@ class HandoffSettings(BaseModel):
     """How long after its last sign of life an agent's open inbox counts as somebody being there, in seconds."""
     canned_replies: tuple[str, ...] = ()
     """Replies that agents can put in with one press, beside the built-in ones."""
+
+    webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
+    """Outside help desks and programs that are told of tickets, by name; see docs/handoff.md."""
 
     @field_validator("time_zone")
     @classmethod

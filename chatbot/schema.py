@@ -149,6 +149,22 @@ class PresenceRow(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class DeliveryRow(Base):
+    """A webhook that waits for its receiver; gone once it is delivered or given up."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    webhook: Mapped[str] = mapped_column(String(100))
+    body: Mapped[Any] = mapped_column(JSON)
+    attempts: Mapped[int]
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    last_error: Mapped[str] = mapped_column(Text)
+
+
 class ApiKeyRow(Base):
     """A program's key; only the hash of its secret is kept."""
 

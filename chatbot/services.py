@@ -16,12 +16,15 @@ from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.models import ModelStore, Purpose
+from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
+from chatbot.privacy import pattern_redactor, rules_from_settings
 from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
 from chatbot.vision.ocr import Ocr
+from chatbot.webhook_sender import WebhookSender
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import Embedder
 
@@ -55,11 +58,14 @@ class Services:
         _make_folder(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
         self.store = ConversationStore(settings.database_address)
-        self.handoff = HandoffDesk(self.store, settings.handoff)
+        webhooks = settings.handoff.webhooks
+        outbox = Outbox(webhooks, pattern_redactor(rules_from_settings(settings)))
+        self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox,))
+        self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
         self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
-        self._closers: list[Callable[[], None]] = [self.store.close]
+        self._closers: list[Callable[[], None]] = [self.store.close, self.webhooks.close]
         self._lock = threading.Lock()
         self._started = False
 

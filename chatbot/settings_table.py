@@ -13,6 +13,7 @@ _DEPENDS = {
     "data_dir": "per-user folder",
     "threads": "number of cores",
     "sites": "`default`, without origins",
+    "webhooks": "unset",
     "sensitive_topics": "legal threats and danger to people, in English and Chinese",
 }
 

@@ -152,14 +152,7 @@ class ConversationStore:
         """
         with self.database.reading() as session:
             row = _owned(session, conversation_id, visitor_id)
-            query = (
-                select(MessageRow)
-                .where(MessageRow.conversation_id == row.id)
-                .order_by(MessageRow.position)
-                .options(selectinload(MessageRow.feedback))
-            )
-            messages = tuple(_message(message) for message in session.scalars(query))
-            return _conversation(row, messages)
+            return _conversation(row, messages_of(session, row.id))
 
     def rename(self, conversation_id: str, visitor_id: str, title: str) -> None:
         """Gives a conversation another title.
@@ -277,6 +270,17 @@ class ConversationStore:
     def close(self) -> None:
         """Closes the database."""
         self.database.close()
+
+
+def messages_of(session: Session, conversation_id: str) -> tuple[StoredMessage, ...]:
+    """The messages of a conversation, oldest first, inside of a transaction of the caller's."""
+    query = (
+        select(MessageRow)
+        .where(MessageRow.conversation_id == conversation_id)
+        .order_by(MessageRow.position)
+        .options(selectinload(MessageRow.feedback))
+    )
+    return tuple(_message(message) for message in session.scalars(query))
 
 
 def add_person_message(
