@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
 from chatbot.database import Database
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.web.api.mount import add_api
@@ -34,6 +35,7 @@ SECRET = "s" * 64
 CUSTOMER_SECRET = "c" * 40
 RETURNS = "How long can I return a Dot?"
 SAYS = "You can return a Dot within 45 days. [1] Returns are free within Germany. [1]"
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 760}, "has_touch": True, "is_mobile": True}
 CSP = "default-src 'none'; script-src {url}; connect-src {url}; base-uri 'none'; require-trusted-types-for 'script'"
 
 
@@ -103,6 +105,7 @@ class WidgetDesk:
         self.host = HostSite()
         self.settings = with_demo_site(_settings(folder, self.host.url), SECRET)
         store = ConversationStore(f"sqlite:///{folder / 'frontdesk.db'}")
+        self.handoff = HandoffDesk(store, self.settings.handoff)
         self.perceiver, self.generator = FakePerceiver({}, {}), PacedGenerator()
         self.assistant = Assistant(
             store=store,
@@ -110,11 +113,13 @@ class WidgetDesk:
             knowledge_base=FakeKnowledgeBase(),
             generator=self.generator,
             settings=self.settings,
+            handoff=self.handoff,
         )
         self.parts = ApiParts.build(
             settings=self.settings,
             store=store,
             attachments=AttachmentStore(folder / "attachments", self.settings),
+            handoff=self.handoff,
             assistant=lambda: self.assistant,
             perceiver=lambda: self.perceiver,
             secret=SECRET,

@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from typing import Any
 
 import jwt
 import pytest
@@ -17,6 +18,7 @@ from tests.web.widget.conftest import (
     CSP,
     CUSTOMER_SECRET,
     PATIENCE_MS,
+    PHONE,
     RETURNS,
     SAYS,
     Opens,
@@ -62,8 +64,11 @@ def png(color: str = "navy") -> bytes:
     return data.getvalue()
 
 
-def test_a_question_is_answered_with_its_source_which_opens_in_place(desk: WidgetDesk, visit: Opens) -> None:
-    page = opened(visit(headers=strict(desk)))
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_a_question_is_answered_with_its_source_which_opens_in_place(
+    desk: WidgetDesk, visit: Opens, options: dict[str, Any]
+) -> None:
+    page = opened(visit(headers=strict(desk), **options))
     expect(box(page)).to_be_focused()
     ask(page)
     expect(answers(page)).to_contain_text(ANSWER)
@@ -321,7 +326,6 @@ def test_the_page_opens_sends_listens_and_closes(visit: Opens) -> None:
             return frontdesk.send(question);
         }""",
         RETURNS,
-        SAYS,
     )
     expect(answers(page)).to_contain_text(ANSWER)
     page.wait_for_function("window.heard.includes('message')")

@@ -11,6 +11,7 @@ from tests.fakes import CODES, FakeKnowledgeBase
 from tests.web.widget.conftest import (
     CSP,
     PATIENCE_MS,
+    PHONE,
     RETURNS,
     Opens,
     WidgetDesk,
@@ -26,7 +27,6 @@ from tests.web.widget.conftest import (
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 ANSWER = "You can return a Dot within 45 days."
-PHONE = {"viewport": {"width": 390, "height": 760}, "has_touch": True, "is_mobile": True}
 HOSTILE_STYLE = """
 body * { all: unset !important; display: none !important; }
 frontdesk-widget, div, button { position: static !important; visibility: hidden !important; }
