@@ -146,6 +146,15 @@ def _refuse(problem: str) -> Entry:
 def _entry(row: Mapping[str, Any], source: str) -> Entry:
     if "question" not in row and "title" in row and "text" in row:
         return _document(row, source)
+    return entry_of_row(row, source)
+
+
+def entry_of_row(row: Mapping[str, Any], source: str = "") -> FaqEntry:
+    """A FAQ entry of a row with `question`, `answer` and perhaps more; without an id, the question makes one.
+
+    Raises:
+        DocumentError: Something is missing or of the wrong kind.
+    """
     question, answer = _text(row, "question"), _text(row, "answer")
     if not question or not answer:
         raise DocumentError(f"no {'answer' if question else 'question'}")

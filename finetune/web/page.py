@@ -12,6 +12,8 @@ from finetune.web.comparing import BlindDesk, Evaluations
 from finetune.web.comparing_tabs import BlindTab, EvaluationTab
 from finetune.web.examples import ExamplesDesk
 from finetune.web.examples_tab import ExamplesTab
+from finetune.web.knowledge import KnowledgeDesk
+from finetune.web.knowledge_tab import KnowledgeTab
 from finetune.web.parts import I18N, QUIET, words_of
 from finetune.web.privacy import PrivacyDesk
 from finetune.web.privacy_tab import PrivacyTab
@@ -71,6 +73,9 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
                 evaluation = EvaluationTab(evaluations)
             with gr.Tab(I18N("blind"), id="blind") as blind_tab:
                 blind = BlindTab(BlindDesk(workshop.blind), evaluations, evaluation)
+        with tabs, gr.Tab(I18N("knowledge"), id="knowledge") as knowledge_tab:
+            knowledge = KnowledgeTab(KnowledgeDesk(workshop.knowledge_base))
+        knowledge.load(knowledge_tab)
         if inbox:
             with tabs, gr.Tab(I18N("inbox"), id="inbox") as inbox_tab:
                 agents = InboxTab(inbox, I18N)

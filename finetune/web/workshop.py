@@ -7,13 +7,13 @@ from pathlib import Path
 from chatbot.settings import Settings
 from chatbot.store import AdapterFeedback, ConversationStore
 from finetune.data_commands import imported_path, redacted_path
-from finetune.dataset.from_knowledge_base import Searchable
 from finetune.forgotten import Forgotten
 from finetune.jobs import Jobs
 from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
 from finetune.registry_commands import base_of_settings, canary_began
 from finetune.workspace import Workspace
+from knowledge_base.base import KnowledgeBase
 
 
 class Workshop:
@@ -24,7 +24,7 @@ class Workshop:
     """
 
     def __init__(
-        self, settings: Settings, store: ConversationStore, knowledge_base: Callable[[], Searchable]
+        self, settings: Settings, store: ConversationStore, knowledge_base: Callable[[], KnowledgeBase]
     ) -> None:
         self.settings = settings
         self.knowledge_base = knowledge_base
