@@ -13,6 +13,7 @@ from knowledge_base.embed import TextEmbedder
 from knowledge_base.entries import Entry, entry_of
 from knowledge_base.errors import DocumentError, IndexUnavailableError
 from knowledge_base.files import SourceFile, walk
+from knowledge_base.grouping import groups
 from knowledge_base.index import Index
 from knowledge_base.ingest import Ingestor
 from knowledge_base.items import UPLOADED, WRITTEN, Item, key_of
@@ -271,6 +272,10 @@ class KnowledgeBase:
             extra: Text read from a screenshot.
         """
         return self._retriever.retrieve(query, top_k, extra)
+
+    def grouped(self, questions: Sequence[str], min_similarity: float) -> list[list[int]]:
+        """Places of questions that mean the same, largest groups first; see `grouping.groups`."""
+        return groups(self._embedder.encode(questions, "query"), min_similarity) if questions else []
 
     def document(self, document_id: str) -> Document | None:
         """The document a passage was cut from; for a FAQ passage, question and answer as a document."""

@@ -4,9 +4,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from chatbot.errors import InputError
+from chatbot.unanswered import UnansweredQuestion
 from knowledge_base.base import KnowledgeBase, Stats
 from knowledge_base.documents import FAQ_PREFIX, Document, FaqEntry, RetrievalResult
 from knowledge_base.entries import Entry
@@ -15,6 +17,8 @@ from knowledge_base.files import SourceFile
 from knowledge_base.report import IngestReport, Progress, no_progress
 
 _LISTED = 200
+_OPEN = 50
+_ALIKE = 0.75
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -41,15 +45,40 @@ class Shown:
     phrasings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """Questions that mean the same and that nobody could answer.
+
+    Attributes:
+        question: The one asked last.
+        phrasings: How others asked it.
+        times: How often it was asked.
+    """
+
+    question: str
+    phrasings: tuple[str, ...]
+    times: int
+    last_asked: datetime
+
+
 class KnowledgeDesk:
     """Documents of the knowledge base, for an operator.
 
     Args:
         opened: Waits until the knowledge base is open.
+        unanswered: Reads the questions that were declined, newest first, without personal data.
+        answered_from: Similarity to a FAQ phrasing from which a question is answered by now.
     """
 
-    def __init__(self, opened: Callable[[], KnowledgeBase]) -> None:
+    def __init__(
+        self,
+        opened: Callable[[], KnowledgeBase],
+        unanswered: Callable[[], Sequence[UnansweredQuestion]] = tuple,
+        answered_from: float = 1.0,
+    ) -> None:
         self._opened = opened
+        self._unanswered = unanswered
+        self._answered_from = answered_from
 
     def take(self, paths: Sequence[str], progress: Progress = no_progress) -> IngestReport:
         """Takes uploaded files in and removes the uploads; a file of the same name replaces the one before.
@@ -110,6 +139,19 @@ class KnowledgeDesk:
         """
         if not self._opened().remove_document(document_id):
             raise InputError(f"There is no {document_id}.", "Look at the list again.")
+
+    def open_questions(self) -> tuple[OpenQuestion, ...]:
+        """What customers asked in vain, the most frequent first; what has an answer by now is left out."""
+        knowledge_base, asked = self._opened(), self._unanswered()
+        found = []
+        for group in knowledge_base.grouped([one.text for one in asked], _ALIKE)[:_OPEN]:
+            first = asked[group[0]]
+            nearest = knowledge_base.retrieve(first.text, 1).faq
+            if not nearest or nearest[0].similarity < self._answered_from:
+                others = dict.fromkeys(asked[place].text for place in group)
+                others.pop(first.text)
+                found.append(OpenQuestion(first.text, tuple(others), len(group), first.asked_at))
+        return tuple(found)
 
     def find(self, question: str) -> RetrievalResult:
         """What a customer's question would find.

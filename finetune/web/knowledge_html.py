@@ -1,7 +1,9 @@
 """Documents, passages and reports of the tab "Knowledge" as HTML."""
 
+from collections.abc import Sequence
+
 from chatbot.templates import Language
-from finetune.web.knowledge import Listing, Shown
+from finetune.web.knowledge import Listing, OpenQuestion, Shown
 from finetune.web.render import escaped, heading, paragraph, table_html
 from finetune.web.texts import TEXTS
 from knowledge_base.documents import RetrievalResult, RetrievedChunk
@@ -90,6 +92,16 @@ def shown_html(shown: Shown | None, language: Language) -> str:
         + f'<div class="kb-preview" tabindex="0" role="region" aria-label="{escaped(entry.title)}">'
         f'<p class="kb-text">{escaped(cut)}</p></div>'
     )
+
+
+def open_questions_html(questions: Sequence[OpenQuestion], language: Language) -> str:
+    """What customers asked in vain."""
+    words = TEXTS[language]
+    if not questions:
+        return paragraph(words["kb_open_none"], "quiet")
+    rows = [(q.question, q.times, f"{q.last_asked:%Y-%m-%d %H:%M}") for q in questions]
+    headers = [words[name] for name in ("kb_asked", "kb_times", "kb_last")]
+    return table_html(words["kb_open"].lstrip("# "), headers, rows)
 
 
 def found_html(result: RetrievalResult, language: Language) -> str:

@@ -5,8 +5,14 @@ from typing import Any
 
 import gradio as gr
 
-from finetune.web.knowledge import KnowledgeDesk
-from finetune.web.knowledge_html import found_html, listing_html, report_html, shown_html
+from finetune.web.knowledge import KnowledgeDesk, OpenQuestion
+from finetune.web.knowledge_html import (
+    found_html,
+    listing_html,
+    open_questions_html,
+    report_html,
+    shown_html,
+)
 from finetune.web.parts import I18N, QUIET, SLOW, errors_shown, language_of, status_html, words_of
 from finetune.web.watched import Ended, watched
 from knowledge_base.report import IngestReport, Progress
@@ -60,7 +66,13 @@ class KnowledgeTab:
         self.removed = gr.HTML(status_html(""), padding=False, elem_id="kb-removed")
 
     def _writing(self) -> None:
-        with gr.Accordion(I18N("kb_write"), open=False, elem_id="kb-write"):
+        gr.Markdown(I18N("kb_open"))
+        self.open_table = gr.HTML(padding=False, elem_id="kb-open")
+        self.asked = gr.Dropdown(
+            [], label=I18N("kb_open_choose"), filterable=False, visible=False, elem_id="kb-asked"
+        )
+        self.open_questions = gr.State(())
+        with gr.Accordion(I18N("kb_write"), open=False, elem_id="kb-write") as self.writing:
             gr.Markdown(I18N("kb_write_intro"))
             self.new_question = gr.Textbox(
                 label=I18N("kb_new_question"), max_lines=3, elem_id="kb-new-question"
@@ -86,20 +98,28 @@ class KnowledgeTab:
         self.keep.click(lambda: gr.Row(visible=False), None, self.confirm, **QUIET)
         self.sure.click(self._remove, [self.chosen, self.filter], [*listed, self.removed], **SLOW)
         written = [self.new_question, self.new_phrasings, self.new_answer]
+        waiting = [self.open_table, self.asked, self.open_questions]
+        self.asked.input(
+            self._answer_this, [self.asked, self.open_questions], [*written, self.writing], **QUIET
+        )
         self.keep_answer.click(
-            self._write, [*written, self.filter, self.chosen], [*listed, *written, self.kept], **SLOW
+            self._write,
+            [*written, self.filter, self.chosen],
+            [*listed, *written, *waiting, self.kept],
+            **SLOW,
         )
 
     def load(self, tab: gr.Tab) -> None:
         """Fills it when it is opened: before, nobody needs to wait for the models."""
         listed = [self.table, self.chosen, self.preview, self.delete, self.confirm]
-        tab.select(self._open, [self.filter, self.chosen], [*listed, self.status], **QUIET)
+        waiting = [self.open_table, self.asked, self.open_questions]
+        tab.select(self._open, [self.filter, self.chosen], [*listed, *waiting, self.status], **QUIET)
 
     def _open(self, words: str, chosen: str | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
         yield {self.status: status_html(words_of(request)["waiting_for_models"])}
         try:
             with errors_shown(request):
-                yield self._listed(words, chosen, request)
+                yield {**self._listed(words, chosen, request), **self._waiting(request)}
         finally:
             yield {self.status: status_html("")}
 
@@ -189,4 +209,28 @@ class KnowledgeTab:
             self._desk.write(question or "", answer or "", phrasings or "")
             told = status_html(words_of(request)["kb_kept"], busy=False)
             cleared = dict.fromkeys((self.new_question, self.new_phrasings, self.new_answer), "")
-            return {**self._listed(words, chosen, request), **cleared, self.kept: told}
+            return {
+                **self._listed(words, chosen, request),
+                **self._waiting(request),
+                **cleared,
+                self.kept: told,
+            }
+
+    def _waiting(self, request: gr.Request) -> dict[Any, Any]:
+        questions = self._desk.open_questions()
+        choices = [(question.question, place) for place, question in enumerate(questions)]
+        return {
+            self.open_table: open_questions_html(questions, language_of(request)),
+            self.asked: gr.Dropdown(choices=choices, value=None, visible=bool(choices)),
+            self.open_questions: questions,
+        }
+
+    def _answer_this(self, place: int | None, questions: Sequence[OpenQuestion]) -> dict[Any, Any]:
+        if place is None or place >= len(questions):
+            return {self.new_question: gr.skip()}
+        asked = questions[place]
+        return {
+            self.new_question: asked.question,
+            self.new_phrasings: "\n".join(asked.phrasings),
+            self.writing: gr.Accordion(open=True),
+        }

@@ -74,7 +74,11 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
             with gr.Tab(I18N("blind"), id="blind") as blind_tab:
                 blind = BlindTab(BlindDesk(workshop.blind), evaluations, evaluation)
         with tabs, gr.Tab(I18N("knowledge"), id="knowledge") as knowledge_tab:
-            knowledge = KnowledgeTab(KnowledgeDesk(workshop.knowledge_base))
+            knowledge = KnowledgeTab(
+                KnowledgeDesk(
+                    workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
+                )
+            )
         knowledge.load(knowledge_tab)
         if inbox:
             with tabs, gr.Tab(I18N("inbox"), id="inbox") as inbox_tab:

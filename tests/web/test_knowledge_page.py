@@ -1,5 +1,6 @@
 """The tab "Knowledge" in a real browser, with a real server and a tiny embedder."""
 
+import re
 import socket
 import threading
 import time
@@ -11,8 +12,10 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
+from chatbot.messages import Decision, Message
 from chatbot.services import Services
 from chatbot.settings import Settings
+from chatbot.store import Evidence
 from chatbot.web.server import create_app
 from finetune.web.mount import mount_finetune_page
 from knowledge_base.base import KnowledgeBase
@@ -31,6 +34,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("knowledge")
     services = Services(Settings(data_dir=folder / "data", engine="openai"))
     knowledge_base = KnowledgeBase(folder / "chroma", HashingEmbedder(), KnowledgeBaseSettings())
+    conversation = services.store.create("visitor").id
+    asked = services.store.add_question(
+        conversation, "visitor", Message("Gibt es einen Laden? Call +49 30 1234567")
+    )
+    services.store.add_answer(conversation, "visitor", "…", Evidence(Decision.DECLINE), question_id=asked)
     services.loaded = lambda: SimpleNamespace(knowledge_base=knowledge_base)  # type: ignore[assignment, method-assign]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -97,8 +105,13 @@ def test_an_answer_is_written_in_the_dark_on_a_phone_and_in_chinese(chromium: Br
         chromium, address, color_scheme="dark", locale="zh-CN", viewport={"width": 360, "height": 740}
     )
     open_knowledge(page, "知识库")
-    page.locator("#kb-write > button").click()
-    page.locator("#kb-new-question textarea, #kb-new-question input").fill("可以寄到挪威吗？")
+    expect(page.locator("#kb-open")).to_contain_text("Gibt es einen Laden?")
+    expect(page.locator("#kb-open")).not_to_contain_text("1234567")
+    page.locator("#kb-asked input").click()
+    page.get_by_role("option").first.click()
+    question = page.locator("#kb-new-question textarea, #kb-new-question input")
+    expect(question).to_have_value(re.compile("Gibt es einen Laden"))
+    question.fill("可以寄到挪威吗？")
     page.locator("#kb-new-answer textarea").fill("暂时不可以。")
     page.locator("#kb-keep-answer").click()
     expect(page.locator("#kb-kept")).to_contain_text("已保存")

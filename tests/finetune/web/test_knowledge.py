@@ -1,12 +1,20 @@
 """Documents on the page: taken in, listed, looked at, searched, removed, and answers written."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from chatbot.errors import InputError
+from chatbot.unanswered import UnansweredQuestion
 from finetune.web.knowledge import KnowledgeDesk, written_entry
-from finetune.web.knowledge_html import found_html, listing_html, report_html, shown_html
+from finetune.web.knowledge_html import (
+    found_html,
+    listing_html,
+    open_questions_html,
+    report_html,
+    shown_html,
+)
 from finetune.web.knowledge_texts import KNOWLEDGE
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.report import IngestReport
@@ -104,6 +112,31 @@ def test_a_written_answer_is_found_at_once_and_can_be_changed(desk) -> None:
     assert desk.listing().total == 1
     with pytest.raises(InputError, match="both"):
         written_entry("Why?", " ", "")
+
+
+def test_questions_that_nobody_could_answer_are_grouped_until_they_have_an_answer(tmp_path: Path) -> None:
+    opened = KnowledgeBase(tmp_path / "chroma", HashingEmbedder(), KnowledgeBaseSettings())
+    texts = [
+        "Do you ship to Norway?",
+        "Where is the shop?",
+        "do you ship to norway",
+        "Do you ship to Norway?",
+    ]
+    asked = [
+        UnansweredQuestion(text, datetime(2026, 5, day + 1, tzinfo=UTC)) for day, text in enumerate(texts)
+    ]
+    try:
+        desk = KnowledgeDesk(lambda: opened, lambda: asked[::-1], 0.92)
+        norway, shop = desk.open_questions()
+        assert (norway.question, norway.phrasings, norway.times) == (texts[3], (texts[2],), 3)
+        assert (shop.question, shop.times, shop.last_asked.day) == (texts[1], 1, 2)
+        shown = open_questions_html((norway, shop), "en")
+        assert "2026-05-04" in shown
+        desk.write(norway.question, "Not yet.", "\n".join(norway.phrasings))
+        assert desk.open_questions() == (shop,)
+        assert "answered" in open_questions_html((), "en")
+    finally:
+        opened.close()
 
 
 def test_both_languages_have_all_words() -> None:
