@@ -165,6 +165,17 @@ class DeliveryRow(Base):
     last_error: Mapped[str] = mapped_column(Text)
 
 
+class AnswerReviewRow(Base):
+    """A bad answer that somebody has looked at."""
+
+    __tablename__ = "answer_reviews"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    entry_id: Mapped[str] = mapped_column(String(100))
+    reviewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ApiKeyRow(Base):
     """A program's key; only the hash of its secret is kept."""
 
