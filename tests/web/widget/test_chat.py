@@ -283,6 +283,30 @@ def test_a_person_is_asked_for_and_conversations_are_begun_found_and_erased(visi
     expect(answers(page)).to_have_count(0)
 
 
+def test_a_person_of_the_team_joins_speaks_and_leaves(desk: WidgetDesk, visit: Opens) -> None:
+    page = opened(visit())
+    ask(page)
+    press(page, "Menu")
+    press(page, "Talk to a person")
+    with page.expect_response(re.compile(r"/person$")) as asked:
+        press(page, "Ask for a person")
+    ticket = asked.value.json()["ticket_id"]
+    notice = page.locator("frontdesk-widget .notice")
+    expect(notice).to_contain_text("A person was asked to help.")
+    desk.handoff.claim(ticket, "Mia")
+    expect(notice).to_contain_text("Mia is here and answers you.")
+    send(page, "Can I return a Dot?")
+    expect(page.locator("frontdesk-widget .said")).to_have_count(2)
+    desk.handoff.reply(ticket, "Mia", "Yes, within **45 days**.")
+    expect(page.locator("frontdesk-widget .author")).to_have_text("Mia")
+    expect(answers(page).last).to_have_text("Yes, within 45 days.")
+    page.reload()
+    expect(notice).to_contain_text("Mia is here and answers you.")
+    expect(answers(page).last).to_have_text("Yes, within 45 days.")
+    desk.handoff.give_back(ticket, "Mia")
+    expect(notice).to_contain_text("Mia has left; the assistant answers again.")
+
+
 def test_an_answer_that_comes_while_the_panel_is_closed_is_counted(desk: WidgetDesk, visit: Opens) -> None:
     desk.generator.is_held = True
     page = opened(visit())

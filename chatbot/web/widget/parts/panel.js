@@ -7,7 +7,7 @@ import { h, put } from './dom.js';
 import { Frame } from './frame.js';
 import { Session, randomKey } from './session.js';
 import { Thread } from './thread.js';
-import { emptyView, erasedView, listView, personView } from './views.js';
+import { closed, emptyView, erasedView, listView, personView } from './views.js';
 import { language, translator } from './words.js';
 
 /** Loads what the panel needs and makes it; the loader calls this once. */
@@ -92,6 +92,7 @@ class Panel {
     if (!this.session.isKnown) return;
     const isThere = await this.guarded(() => this.session.open(this.session.id || 'latest').then(() => true));
     if (!isThere) this.opened = null;
+    else if (this.conversation.turns.length) await this.guarded(() => this.session.ask('GET', '/person').then((standing) => this.standing(standing)));
   }
 
   close() {
@@ -168,12 +169,21 @@ class Panel {
 
   askForPerson() {
     this.frame.view(personView(this.t, this.site, async (note, contact) => {
-      const { ticket_id: ticket } = await this.session.ask('POST', '/person', { json: { note, contact } });
-      this.conversation.ticket = ticket;
+      const standing = await this.session.ask('POST', '/person', { json: { note, contact } });
       this.frame.back();
-      this.frame.notice(this.t('personDone'));
-      this.context.emit('person', { ticket });
+      this.standing(standing);
+      this.context.emit('person', { ticket: standing.ticket_id });
     }, (problem) => this.frame.explain(problem)), this.t('person'));
+  }
+
+  /** Says whether a person is there, is to come, or is back later. */
+  standing({ status, ticket_id: ticket, agent, position, available, opens_at: at }) {
+    if (!ticket || status === 'returned' || status === 'closed') return;
+    this.conversation.ticket = ticket;
+    const { t } = this;
+    if (agent) return this.frame.notice(t('personJoined', { agent }));
+    const line = position > 0 ? t('queue', { n: position }) : '';
+    this.frame.notice([t('personDone'), available || !at ? line : closed(t, at)].join(' '));
   }
 
   showList() {
@@ -195,7 +205,7 @@ class Panel {
   loaded(conversation) {
     this.conversation.load(conversation);
     for (const turn of this.conversation.turns) this.announcer.skip(turn.key, turn.answer);
-    this.frame.notice(this.conversation.ticket ? this.t('personDone') : '');
+    this.frame.notice('');
     this.show();
     this.thread.toEnd();
   }
@@ -203,7 +213,12 @@ class Panel {
   happened(name, data) {
     if (name === 'erased') return this.frame.notice(this.t('erased'));
     const turn = this.conversation.apply(name, data);
-    if (name === 'person_requested') this.frame.notice(this.t('personDone'));
+    if (name === 'person_requested') this.standing(data);
+    if (name === 'person_joined') this.standing({ ...data, status: 'claimed' });
+    if (name === 'person_left') {
+      this.conversation.ticket = '';
+      this.frame.notice(this.t('personLeft', data));
+    }
     if (name === 'message') {
       this.answered(turn);
       this.announcer.follow(turn.key, turn.answer, true);

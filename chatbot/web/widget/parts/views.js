@@ -22,6 +22,12 @@ export function listView(t, conversations, current, open) {
   return conversations.length ? list : h('p', { class: 'quiet' }, t('noConversations'));
 }
 
+/** Says when people are back. */
+export function closed(t, at) {
+  const when = new Intl.DateTimeFormat(t.language, { weekday: 'long', hour: 'numeric', minute: '2-digit' });
+  return t('closed', { when: when.format(new Date(at)) });
+}
+
 /** Asks for a person: what about, and where the answer may go. */
 export function personView(t, site, send, explain) {
   const note = h('textarea', { rows: 4, maxlength: 4000, dir: 'auto', id: 'fd-note' });
@@ -41,8 +47,7 @@ export function personView(t, site, send, explain) {
   } });
   form.append(h('p', null, t('personIntro')));
   if (site.is_open === false && site.opens_at) {
-    const when = new Intl.DateTimeFormat(t.language, { weekday: 'long', hour: 'numeric', minute: '2-digit' });
-    form.append(h('p', { class: 'note' }, t('closed', { when: when.format(new Date(site.opens_at)) })));
+    form.append(h('p', { class: 'note' }, closed(t, site.opens_at)));
   }
   form.append(h('label', { for: 'fd-note' }, t('personNote')), note, h('label', { for: 'fd-contact' }, t('personContact')), contact, problem, button);
   if (site.email) form.append(h('p', { class: 'quiet' }, `${t('orEmail')} `, h('a', { href: `mailto:${site.email}` }, site.email)));
