@@ -14,8 +14,7 @@ from chatbot.web.widget.mount import add_widget
 from chatbot.web_settings import WebSettings
 
 FILES = WidgetFiles.read()
-LATER = ("dialog", "editor", "recorder")
-PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in LATER)
+PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in ("editor", "recorder"))
 LANGUAGES = ("ar", "de", "en", "es", "fr", "ja", "zh")
 
 
