@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
+from chatbot.accounts_cli import accounts_app
+from chatbot.audit_cli import show_audit
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
 from chatbot.evaluate_cli import evaluate_app
@@ -37,6 +39,8 @@ cli.add_typer(bench_app, name="bench")
 cli.add_typer(kb_app, name="kb")
 cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
+cli.add_typer(accounts_app, name="accounts")
+cli.command("audit")(show_audit)
 out = Console()
 
 
@@ -57,7 +61,7 @@ def serve(
 
 
 def _announce(name: str, url: str) -> None:
-    out.print(f"{name} is at [bold]{url}[/bold]")
+    out.print(f"{name} is at [bold]{url}[/bold]", soft_wrap=True)
 
 
 @cli.command()

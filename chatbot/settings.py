@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError as SourceError
 
+from chatbot.account_settings import AccountSettings
 from chatbot.errors import SettingsError
 from chatbot.handoff_settings import HandoffSettings
 from chatbot.web_settings import WebSettings
@@ -33,6 +34,7 @@ GROUPS: dict[str, type[BaseModel]] = {
     "knowledge_base": KnowledgeBaseSettings,
     "handoff": HandoffSettings,
     "web": WebSettings,
+    "accounts": AccountSettings,
 }
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
@@ -144,6 +146,8 @@ class Settings(BaseSettings):
     """When a person is brought in, each as `FRONTDESK_HANDOFF__NAME`; see docs/handoff.md."""
     web: WebSettings = WebSettings()
     """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
+    accounts: AccountSettings = AccountSettings()
+    """Agents and administrators, each as `FRONTDESK_ACCOUNTS__NAME`."""
 
     @field_validator("max_new_tokens")
     @classmethod

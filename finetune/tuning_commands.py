@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chatbot.audit_cli import record_command
 from chatbot.cli_errors import readable_errors
 from chatbot.errors import InputError
 from chatbot.settings import load_settings
@@ -195,6 +196,13 @@ def forget(
             erased = erase(identity, settings.data_dir, store)
         finally:
             store.close()
+        record_command(  # whose they were is forgotten too
+            settings,
+            "conversations-forgotten",
+            stored=erased.stored,
+            imported=erased.imported,
+            adapters=len(erased.adapters),
+        )
         jobs = Workspace.of(settings).jobs
         names = erased.datasets if retrain else ()
         queued = [jobs.start("run", {"name": n, "minutes": minutes or None}).id for n in names]
