@@ -12,6 +12,7 @@ from chatbot.settings import ENV_PREFIX, GROUPS, Settings
 _DEPENDS = {
     "data_dir": "per-user folder",
     "threads": "number of cores",
+    "daily": "see docs/api.md",
     "sites": "`default`, without origins",
     "webhooks": "unset",
     "sensitive_topics": "legal threats and danger to people, in English and Chinese",

@@ -11,6 +11,8 @@ from chatbot.api_keys import ApiKey, ApiKeyStore, Scope
 from chatbot.assistant import Perceives
 from chatbot.attachments import AttachmentStore
 from chatbot.handoff_desk import HandoffDesk
+from chatbot.proof_of_work import ProofOfWork
+from chatbot.quotas import Quotas, Subjects
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.turn_log import TurnLog
@@ -18,7 +20,7 @@ from chatbot.web.address import client_address, own_origin
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.limits import Rate, RateLimits
 from chatbot.web.api.runner import Responds, TurnRunner
-from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens
+from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens, is_customer
 from chatbot.web.metrics import MeasuredAssistant, Metrics
 
 _ADDRESS_FACTOR = 4  # people behind one address
@@ -43,6 +45,8 @@ class ApiParts:
     keys: ApiKeyStore
     perceiver: Callable[[], Perceives]
     metrics: Metrics
+    quotas: Quotas
+    proofs: ProofOfWork
 
     @classmethod
     def build(
@@ -62,7 +66,15 @@ class ApiParts:
         handoff.watchers.append(hub.notify)
         metrics = Metrics()
         measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
-        runner = TurnRunner(assistant=measured, store=store, turns=turns, hub=hub, workers=web.turn_workers)
+        quotas = Quotas(store.database, web.daily, secret)
+        runner = TurnRunner(
+            assistant=measured,
+            store=store,
+            turns=turns,
+            hub=hub,
+            workers=web.turn_workers,
+            spent=quotas.spent,
+        )
         return cls(
             settings=settings,
             store=store,
@@ -77,6 +89,8 @@ class ApiParts:
             keys=ApiKeyStore(store.database),
             perceiver=perceiver,
             metrics=metrics,
+            quotas=quotas,
+            proofs=ProofOfWork(store.database, secret),
         )
 
     def close(self, timeout_s: float) -> None:
@@ -119,6 +133,11 @@ class ApiParts:
             self.limits.take(what, whose, Rate(count, per_s))
         else:
             self.limits.take(what, self.address(request), Rate(count * _ADDRESS_FACTOR, per_s))
+
+    def payers(self, request: Request, who: Visitor) -> Subjects:
+        """Whose daily quotas a visitor's message counts against."""
+        kind = "customer" if is_customer(who.visitor_id) else "visitor"
+        return {kind: who.visitor_id, "site": who.site, "address": self.address(request)}
 
     def address(self, request: Request) -> str:
         """Where the request comes from, as told by the proxies that are trusted."""
