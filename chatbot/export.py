@@ -24,7 +24,6 @@ def _message(message: StoredMessage) -> dict[str, object]:
     return {
         "id": message.id,
         "role": message.role,
-        "author": message.author,
         "text": message.text,
         "created_at": message.created_at.isoformat(),
         "attachments": [a.name for a in message.attachments],
@@ -44,7 +43,7 @@ def to_markdown(conversation: Conversation) -> str:
     """The conversation as a readable document."""
     parts = [f"# {conversation.title or 'Conversation'}"]
     for message in conversation.messages:
-        who = {"user": "Customer", "assistant": "Assistant", "person": message.author}[message.role]
+        who = "Customer" if message.role == "user" else "Assistant"
         lines = [f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC", "", message.text]
         lines += [f"- attached: {a.name}" for a in message.attachments]
         lines += [f"[{c.number}] {c.title} {c.url}".rstrip() for c in _citations(message)]

@@ -157,16 +157,11 @@ class Observation:
 
 
 class Decision(StrEnum):
-    """How a turn is answered.
-
-    `HANDOFF` brings in a person; with `PERSON` one has the conversation, and the assistant says nothing.
-    """
+    """How a turn is answered."""
 
     TEMPLATE = "template"
     GENERATE = "generate"
     DECLINE = "decline"
-    HANDOFF = "handoff"
-    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)

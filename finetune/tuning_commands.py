@@ -190,7 +190,7 @@ def forget(
     with readable_errors():
         settings = load_settings()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = ConversationStore(settings.database_address)
+        store = ConversationStore(f"sqlite:///{settings.database_path}")
         try:
             erased = erase(identity, settings.data_dir, store)
         finally:

@@ -2,7 +2,6 @@
 
 from chatbot.templates import Language
 from chatbot.web.ui.texts import language_of_browser
-from finetune.web.knowledge_texts import KNOWLEDGE
 
 __all__ = ["TEXTS", "language_of_browser"]
 
@@ -414,5 +413,3 @@ TEXTS: dict[Language, dict[str, str]] = {
         "disliked": "踩",
     },
 }
-for _language, _words in KNOWLEDGE.items():
-    TEXTS[_language].update(_words)

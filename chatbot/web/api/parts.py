@@ -10,7 +10,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from chatbot.api_keys import ApiKey, ApiKeyStore, Scope
 from chatbot.assistant import Perceives
 from chatbot.attachments import AttachmentStore
-from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.turn_log import TurnLog
@@ -33,7 +32,6 @@ class ApiParts:
     settings: Settings
     store: ConversationStore
     attachments: AttachmentStore
-    handoff: HandoffDesk
     turns: TurnLog
     hub: Hub
     runner: TurnRunner
@@ -51,15 +49,13 @@ class ApiParts:
         settings: Settings,
         store: ConversationStore,
         attachments: AttachmentStore,
-        handoff: HandoffDesk,
         assistant: Callable[[], Responds],
         perceiver: Callable[[], Perceives],
         secret: str,
     ) -> "ApiParts":
         """Puts the parts together; nothing runs yet."""
         web = settings.web
-        turns, hub = TurnLog(store.database, web.turn_lease_s), Hub(web.max_streams)
-        handoff.watchers.append(hub.notify)
+        turns, hub = TurnLog(store.database), Hub(web.max_streams)
         metrics = Metrics()
         measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
         runner = TurnRunner(assistant=measured, store=store, turns=turns, hub=hub, workers=web.turn_workers)
@@ -67,7 +63,6 @@ class ApiParts:
             settings=settings,
             store=store,
             attachments=attachments,
-            handoff=handoff,
             turns=turns,
             hub=hub,
             runner=runner,

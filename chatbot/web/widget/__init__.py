@@ -1,1 +1,0 @@
-"""The embeddable widget: its files, and a page that shows it."""
