@@ -28,6 +28,8 @@ from finetune.trained_state import set_trained_tensors, trained_tensors
 CHECKPOINTS = "checkpoints"
 RESULT = "training.json"
 
+_CPU_INFO = Path("/proc/cpuinfo")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
@@ -370,7 +372,7 @@ def _precision(settings: TrainSettings) -> str:
 
 def _cpu_multiplies_bf16() -> bool:
     try:
-        flags = Path("/proc/cpuinfo").read_text("utf-8")
+        flags = _CPU_INFO.read_text("utf-8")
     except OSError:
         return False
     return "amx_bf16" in flags

@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from chatbot.errors import ModelError
+from finetune import lora
 from finetune.dataset.from_knowledge_base import build_examples
 from finetune.dataset.store import Dataset
 from finetune.errors import TrainingError
@@ -231,3 +232,18 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert max(rates) == 1.0
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0.05 <= rates[-1] < 0.06
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [("avx512_bf16 amx_bf16 amx_tile", "bf16"), ("avx512_bf16 avx512f", "no"), (None, "no")],
+)
+def test_bf16_is_chosen_on_a_processor_only_where_it_is_faster(
+    flags: str | None, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "cpuinfo"
+    if flags is not None:
+        told.write_text(f"flags : fpu {flags}", encoding="utf-8")
+    monkeypatch.setattr(lora, "_CPU_INFO", told)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert lora._precision(TrainSettings()) == precision
