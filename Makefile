@@ -27,6 +27,7 @@ $(STAMP_DEV): pyproject.toml constraints.txt | $(BIN)/python
 
 test: $(STAMP_DEV) lint types
 	sh tests/install_chromium.sh
+	sh tests/install_postgres.sh
 	$(BIN)/frontdesk models fetch --default
 	$(BIN)/python -m pytest
 

@@ -35,13 +35,14 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
-from chatbot.policy import PolicyDecision, decide, reconsider
+from chatbot.policy import Cause, PolicyDecision, decide, reconsider
 from chatbot.prompt import Passage
 from chatbot.settings import Settings
-from chatbot.store import Conversation, ConversationStore, Evidence
+from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
 from chatbot.text import clean_text
 from chatbot.understand import language_of, standalone_query
+from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,27 @@ class Searches(Protocol):
         ...
 
 
+class HandsOff(Protocol):
+    """What the assistant needs of `handoff_desk.HandoffDesk`."""
+
+    @property
+    def frustration_threshold(self) -> float:
+        """From which a fed-up customer is handed to a person."""
+        ...
+
+    def is_with_person(self, conversation_id: str) -> bool:
+        """Whether a person has the conversation, so that the assistant is silent."""
+        ...
+
+    def wishes(self, said: str, earlier: Sequence[StoredMessage], conversation: Conversation) -> Wishes:
+        """What in a message, and in the conversation before it, speaks for a person."""
+        ...
+
+    def hand_off(self, conversation: Conversation, cause: Cause, *, said: str, language: Language) -> str:
+        """Asks for a person, and says what the customer is to be told."""
+        ...
+
+
 @dataclass(slots=True)
 class _Turn:
     """What is known of the turn so far; becomes the stored evidence."""
@@ -80,6 +102,7 @@ class _Turn:
     started_s: float
     language: Language = "en"
     decision: PolicyDecision = field(default_factory=lambda: PolicyDecision(Decision.DECLINE, ()))
+    wishes: Wishes = NO_WISHES
     result: RetrievalResult = field(default_factory=lambda: RetrievalResult(""))
     citations: Citations = field(default_factory=Citations)
     text: str = ""
@@ -93,7 +116,11 @@ class _Turn:
 
 
 class Assistant:
-    """Answers messages with the company's own articles. Safe to use from several threads at once."""
+    """Answers messages with the company's own articles. Safe to use from several threads at once.
+
+    Args:
+        handoff: Brings in people of the team; without it nobody is ever handed to one.
+    """
 
     def __init__(
         self,
@@ -103,8 +130,10 @@ class Assistant:
         knowledge_base: Searches,
         generator: Generator,
         settings: Settings,
+        handoff: HandsOff | None = None,
     ) -> None:
         self._store = store
+        self._handoff = handoff
         self._perceiver = perceiver
         self._knowledge_base = knowledge_base
         self._generator = generator
@@ -122,6 +151,7 @@ class Assistant:
             InputError: The message holds nothing at all.
             ConversationNotFoundError: The conversation does not exist or is another visitor's.
             StorageError: The question could not be stored; nothing was answered.
+            TurnTakenOverError: Another process answers it; nothing of this answer is kept.
         """
         message, warnings = self._accepted(message)
         conversation = self._store.get(conversation_id, visitor_id)
@@ -139,7 +169,7 @@ class Assistant:
             yield self._warn(turn, str(error))
         finally:
             turn.mark("total", turn.started_s)
-            message_id = self._keep(turn, stopped)
+            message_id = self._keep(turn, stopped, question_id)  # nothing where a person has the conversation
         yield Done(
             conversation_id,
             message_id,
@@ -165,6 +195,10 @@ class Assistant:
 
     def _answer(self, turn: _Turn, message: Message, question_id: str) -> Iterator[StreamEvent]:
         observation = yield from self._perceive(turn, message, question_id)
+        if self._handoff and self._handoff.is_with_person(turn.conversation.id):
+            turn.decision = PolicyDecision(Decision.PERSON, ("a person has the conversation",))
+            yield from _announced(turn)
+            return
         yield from self._retrieve(turn, observation)
         if turn.decision.decision is Decision.GENERATE:
             with one_turn(self._generator, turn.conversation.id) as generator:
@@ -176,6 +210,11 @@ class Assistant:
         elif turn.decision.decision is Decision.DECLINE:
             nothing = not observation.said and not observation.seen
             yield self._say(turn, say("nothing" if nothing else "decline", turn.language))
+        elif turn.decision.cause and self._handoff:
+            said, cause = observation.said, turn.decision.cause
+            yield self._say(
+                turn, self._handoff.hand_off(turn.conversation, cause, said=said, language=turn.language)
+            )
 
     def _perceive(
         self, turn: _Turn, message: Message, question_id: str
@@ -202,14 +241,23 @@ class Assistant:
         query = standalone_query(observation.said, earlier)
         if query or observation.seen:
             turn.result = self._knowledge_base.retrieve(query, extra=observation.seen)
-        turn.decision = decide(
-            observation,
-            turn.result,
-            template_min_similarity=self._settings.template_min_similarity,
-            evidence_min_similarity=self._settings.evidence_min_similarity,
-        )
+        turn.decision = self._decide(turn, observation)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result)
+
+    def _decide(self, turn: _Turn, observation: Observation) -> PolicyDecision:
+        settings, handoff = self._settings, self._handoff
+        if handoff:
+            turn.wishes = handoff.wishes(observation.said, turn.conversation.messages, turn.conversation)
+        threshold = {"frustration_threshold": handoff.frustration_threshold} if handoff else {}
+        return decide(
+            observation,
+            turn.result,
+            template_min_similarity=settings.template_min_similarity,
+            evidence_min_similarity=settings.evidence_min_similarity,
+            wishes=turn.wishes,
+            **threshold,
+        )
 
     def _reviewed_answer(self, turn: _Turn, match: FaqMatch) -> Iterator[StreamEvent]:
         entry = match.entry
@@ -257,7 +305,10 @@ class Assistant:
         turn.begins = draft.begins
         if draft.begins and generator.refusal_threshold is not None:
             turn.decision = reconsider(
-                turn.decision, draft.begins.refusal_probability, generator.refusal_threshold
+                turn.decision,
+                draft.begins.refusal_probability,
+                generator.refusal_threshold,
+                turn.wishes,
             )
         yield from _announced(turn)
         return draft
@@ -307,7 +358,9 @@ class Assistant:
         turn.warnings.append(message)
         return Warned(message)
 
-    def _keep(self, turn: _Turn, stopped: bool) -> str:
+    def _keep(self, turn: _Turn, stopped: bool, question_id: str) -> str:
+        if turn.decision.decision is Decision.PERSON:
+            return ""
         evidence = Evidence(
             decision=turn.decision.decision,
             reasons=turn.decision.reasons,
@@ -319,7 +372,10 @@ class Assistant:
             adapter=turn.adapter,
             refusal_probability=turn.begins.refusal_probability if turn.begins else None,
         )
-        return self._store.add_answer(turn.conversation.id, turn.conversation.visitor_id, turn.text, evidence)
+        conversation = turn.conversation
+        return self._store.add_answer(
+            conversation.id, conversation.visitor_id, turn.text, evidence, question_id
+        )
 
 
 def _announced(turn: _Turn) -> Iterator[StreamEvent]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,20 +11,19 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.table import Table
 
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
 from chatbot.evaluate_cli import evaluate_app
+from chatbot.kb_cli import kb_app
 from chatbot.keys_cli import keys_app
+from chatbot.logs import start_logging
 from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
 from chatbot.models_cli import models_app
-from chatbot.privacy import PiiLogFilter, pattern_redactor, rules_from_settings
 from chatbot.settings import GROUPS, Settings, load_settings
 
 VISITOR = "command-line"
-_PACKAGES = ("chatbot", "knowledge_base", "finetune")
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 cli = typer.Typer(
@@ -36,31 +34,10 @@ cli = typer.Typer(
 cli.add_typer(models_app, name="models", help="List, fetch, verify, export and import model files.")
 bench_app = typer.Typer(help="Measure speed and memory against the bare engine.", no_args_is_help=True)
 cli.add_typer(bench_app, name="bench")
-kb_app = typer.Typer(help="Take articles and FAQ tables in, and count them.", no_args_is_help=True)
 cli.add_typer(kb_app, name="kb")
 cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
 out = Console()
-
-
-def start_logging(level: str, settings: Settings | None = None) -> None:
-    """Log lines of ours to stderr, without personal data; libraries only when something is wrong.
-
-    Args:
-        settings: Where the company's own rules of privacy are named; without them the example company's hold.
-    """
-    handler = RichHandler(console=err, show_path=False, log_time_format="%H:%M:%S")
-    handler.addFilter(_is_ours_or_wrong)
-    rules = rules_from_settings(settings) if settings else None
-    handler.addFilter(PiiLogFilter(pattern_redactor(rules)))
-    logging.basicConfig(level="WARNING", format="%(message)s", handlers=[handler], force=True)
-    for package in _PACKAGES:
-        logging.getLogger(package).setLevel(level.upper())
-
-
-def _is_ours_or_wrong(record: logging.LogRecord) -> bool:
-    """Some libraries set their own level when they are imported, so levels alone do not keep them quiet."""
-    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in _PACKAGES
 
 
 @cli.command()
@@ -247,52 +224,3 @@ def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     from chatbot.bench_swap import measure_swap
 
     run_bench("swap", measure_swap, as_json)
-
-
-@kb_app.command("add")
-def kb_add(paths: Annotated[list[Path], typer.Argument(help="Files or folders.")]) -> None:
-    """Take articles and FAQ tables in; exit code 1 if any failed."""
-    with readable_errors():
-        settings = load_settings()
-        start_logging("warning", settings)
-        failed: list[tuple[str, str]] = []
-        with _knowledge_base(settings) as knowledge_base:
-            for path in paths:
-                with err.status(f"Reading {path}…"):
-                    report = knowledge_base.add_path(path)
-                counts = (
-                    f"{report.added} added",
-                    f"{report.updated} updated",
-                    f"{report.unchanged} unchanged",
-                )
-                out.print(f"{path}: {', '.join(counts)}, {len(report.failed)} failed", highlight=False)
-                failed += report.failed
-    for source, reason in failed:
-        err.print(f"{source}: {reason}", style="red", markup=False, highlight=False)
-    if failed:
-        raise typer.Exit(1)
-
-
-@kb_app.command("stats")
-def kb_stats(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Count what there is to search."""
-    with readable_errors():
-        settings = load_settings()
-        start_logging("warning", settings)
-        with _knowledge_base(settings) as knowledge_base:
-            counts = dataclasses.asdict(knowledge_base.stats())
-    if as_json:
-        sys.stdout.write(json.dumps(counts) + "\n")
-    else:
-        out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
-
-
-@contextmanager
-def _knowledge_base(settings: Settings) -> Iterator[Any]:
-    from chatbot.services import Services
-
-    services = Services(settings)
-    try:
-        yield services.knowledge_base()
-    finally:
-        services.close()

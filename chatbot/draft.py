@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from chatbot.first_mark import FirstMark, first_mark
-from chatbot.generators.base import ChatTurn
+from chatbot.generators.base import ChatTurn, Role
 from chatbot.generators.swap import TurnGenerator
 from chatbot.messages import Observation
 from chatbot.prompt import FittedPrompt, Passage, Question, fit_conversation
@@ -71,7 +71,7 @@ def begin(
     limit = 2 * settings.max_history_turns
     fitted = fit_conversation(
         settings.company_name,
-        _paired([ChatTurn(m.role, m.text) for m in (earlier[-limit:] if limit else ())]),
+        _paired([ChatTurn(_role(m), m.text) for m in (earlier[-limit:] if limit else ())]),
         passages,
         Question(observation.said, observation.seen[:_SEEN_CHARS]),
         count_tokens=generator.count_tokens,
@@ -81,6 +81,11 @@ def begin(
     if generator.refusal_threshold is not None and language_of(observation) in generator.languages:
         begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=images)
     return Draft(generator, fitted, images, begins)
+
+
+def _role(message: StoredMessage) -> Role:
+    """To the model, what a person of the team said is what was answered."""
+    return "user" if message.role == "user" else "assistant"
 
 
 def _paired(turns: Sequence[ChatTurn]) -> list[ChatTurn]:

@@ -12,6 +12,7 @@ __all__ = [
     "ModelError",
     "SettingsError",
     "StorageError",
+    "TurnTakenOverError",
 ]
 
 
@@ -45,3 +46,7 @@ class GenerationError(FrontdeskError):
 
 class StorageError(FrontdeskError):
     """The data folder cannot be written, for example because the disk is full."""
+
+
+class TurnTakenOverError(FrontdeskError):
+    """Another process answers the message, or has answered it; nothing more of this answer is kept."""

@@ -24,6 +24,7 @@ def _message(message: StoredMessage) -> dict[str, object]:
     return {
         "id": message.id,
         "role": message.role,
+        "author": message.author,
         "text": message.text,
         "created_at": message.created_at.isoformat(),
         "attachments": [a.name for a in message.attachments],
@@ -43,7 +44,7 @@ def to_markdown(conversation: Conversation) -> str:
     """The conversation as a readable document."""
     parts = [f"# {conversation.title or 'Conversation'}"]
     for message in conversation.messages:
-        who = "Customer" if message.role == "user" else "Assistant"
+        who = {"user": "Customer", "assistant": "Assistant", "person": message.author}[message.role]
         lines = [f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC", "", message.text]
         lines += [f"- attached: {a.name}" for a in message.attachments]
         lines += [f"[{c.number}] {c.title} {c.url}".rstrip() for c in _citations(message)]

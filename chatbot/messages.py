@@ -157,11 +157,16 @@ class Observation:
 
 
 class Decision(StrEnum):
-    """How a turn is answered."""
+    """How a turn is answered.
+
+    `HANDOFF` brings in a person; with `PERSON` one has the conversation, and the assistant says nothing.
+    """
 
     TEMPLATE = "template"
     GENERATE = "generate"
     DECLINE = "decline"
+    HANDOFF = "handoff"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 from chatbot.messages import Decision, Observation
+from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
 
 _CODE = re.compile(  # no \b: in Chinese no space stands around a code
@@ -15,6 +17,17 @@ _COMMON_PAIRS = frozenset(  # in every question
 )
 CJK_MIN_OVERLAP = 0.1
 QUESTION_MARGIN = 0.1
+FRUSTRATION_THRESHOLD = 1.0
+
+
+class Cause(StrEnum):
+    """Why a person is brought in."""
+
+    ASKED = "asked"
+    FRUSTRATED = "frustrated"
+    SENSITIVE = "sensitive"
+    NOTHING_FOUND = "nothing_found"
+    CONTACT_LEFT = "contact_left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +37,14 @@ class PolicyDecision:
     Attributes:
         template: The FAQ match when that is the answer.
         code: The error code that was asked about and that a passage explains; empty when there is none.
+        cause: Why a person is brought in, when that is the decision.
     """
 
     decision: Decision
     reasons: tuple[str, ...]
     template: FaqMatch | None = None
     code: str = ""
+    cause: Cause | None = None
 
 
 def decide(
@@ -38,16 +53,22 @@ def decide(
     *,
     template_min_similarity: float,
     evidence_min_similarity: float,
+    wishes: Wishes = NO_WISHES,
+    frustration_threshold: float = FRUSTRATION_THRESHOLD,
 ) -> PolicyDecision:
-    """Chooses between the reviewed answer, a generated one and an honest "I do not know".
+    """Chooses between the reviewed answer, a generated one, an honest "I do not know", and a person.
 
     Args:
         template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
         evidence_min_similarity: Cosine of the best passage, or `QUESTION_MARGIN` less than that of the nearest FAQ
             phrasing, from which there is something to answer from.
+        wishes: What speaks for a person.
+        frustration_threshold: From which a fed-up customer is handed to one.
     """
     if not observation.said and not observation.seen:
         return PolicyDecision(Decision.DECLINE, ("nothing was said and nothing could be read",))
+    if handed := _for_a_person(wishes, frustration_threshold):
+        return handed
     match = result.faq[0] if result.faq else None
     if match and observation.said and match.similarity >= template_min_similarity:
         return PolicyDecision(
@@ -63,10 +84,12 @@ def decide(
             Decision.GENERATE, (f"a passage shares {overlap:.0%} of the question's characters",)
         )
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
-    return PolicyDecision(Decision.DECLINE, (reason,))
+    return _nothing_found((reason,), wishes)
 
 
-def reconsider(decision: PolicyDecision, refusal_probability: float, threshold: float) -> PolicyDecision:
+def reconsider(
+    decision: PolicyDecision, refusal_probability: float, threshold: float, wishes: Wishes = NO_WISHES
+) -> PolicyDecision:
     """Declines after all when the model would, unless a passage explains the very error code.
 
     Args:
@@ -78,7 +101,36 @@ def reconsider(decision: PolicyDecision, refusal_probability: float, threshold: 
     reason = (
         f"no passage holds the answer with probability {refusal_probability:.2f}, at least {threshold:.2f}"
     )
-    return PolicyDecision(Decision.DECLINE, (*decision.reasons, reason))
+    return _nothing_found((*decision.reasons, reason), wishes)
+
+
+def _for_a_person(wishes: Wishes, frustration_threshold: float) -> PolicyDecision | None:
+    """A person, where something speaks for one whatever was found."""
+    if wishes.person:
+        return _handed(Cause.ASKED, f"a person was asked for: {wishes.person!r}")
+    if wishes.sensitive:
+        return _handed(Cause.SENSITIVE, f"a sensitive topic: {wishes.sensitive!r}")
+    if wishes.frustrated and wishes.frustration >= frustration_threshold:
+        return _handed(
+            Cause.FRUSTRATED,
+            f"frustration {wishes.frustration:.1f}, at least {frustration_threshold:.1f}: {wishes.frustrated!r}",
+        )
+    if wishes.contact and wishes.is_waiting:
+        return _handed(Cause.CONTACT_LEFT, "an e-mail address was left for the person who was asked for")
+    return None
+
+
+def _nothing_found(reasons: tuple[str, ...], wishes: Wishes) -> PolicyDecision:
+    """Declines, and brings in a person when that happened just before or one is waited for anyway."""
+    if wishes.found_nothing_before:
+        return _handed(Cause.NOTHING_FOUND, *reasons, "nothing was found for the question before either")
+    if wishes.is_waiting:
+        return _handed(Cause.NOTHING_FOUND, *reasons, "a person was asked for already")
+    return PolicyDecision(Decision.DECLINE, reasons)
+
+
+def _handed(cause: Cause, *reasons: str) -> PolicyDecision:
+    return PolicyDecision(Decision.HANDOFF, reasons, cause=cause)
 
 
 def _evidence(result: RetrievalResult) -> float:

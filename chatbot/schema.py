@@ -15,8 +15,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Puts the zone back."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        """Puts the zone back, or turns the server's into it."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -50,17 +52,22 @@ class MessageRow(Base):
     """A question or an answer; `position` orders them inside their conversation."""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_conversation_position", "conversation_id", "position", unique=True),)
+    __table_args__ = (
+        Index("ix_messages_conversation_position", "conversation_id", "position", unique=True),
+        Index("ix_messages_reply_to", "reply_to", unique=True),  # a question is answered once
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     position: Mapped[int]
     role: Mapped[str] = mapped_column(String(16))
+    author: Mapped[str | None] = mapped_column(String(100), nullable=True)
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attachments: Mapped[Any] = mapped_column(JSON)
     observation: Mapped[Any] = mapped_column(JSON, nullable=True)
     evidence: Mapped[Any] = mapped_column(JSON, nullable=True)
+    reply_to: Mapped[str | None] = mapped_column(String(32), nullable=True)
     feedback: Mapped[list["FeedbackRow"]] = relationship(cascade="all, delete-orphan", passive_deletes=True)
 
 
@@ -92,7 +99,9 @@ class TurnRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     first_seq: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    owner: Mapped[str | None] = mapped_column(String(32), nullable=True)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
+    begun_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
     is_done: Mapped[bool]
 
 
@@ -111,18 +120,49 @@ class EventRow(Base):
 
 
 class TicketRow(Base):
-    """A customer's wish to speak to a person."""
+    """A customer's wish to speak to a person, and what became of it."""
 
     __tablename__ = "tickets"
+    __table_args__ = (Index("ix_tickets_queue", "status", "opened_at"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(
         ForeignKey("conversations.id", ondelete="CASCADE"), index=True
     )
     status: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(32))
     note: Mapped[str] = mapped_column(Text)
     contact: Mapped[str] = mapped_column(String(254))
+    language: Mapped[str] = mapped_column(String(8))
+    agent: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PresenceRow(Base):
+    """An agent whose inbox is open; the last sign of life."""
+
+    __tablename__ = "agents_present"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DeliveryRow(Base):
+    """A webhook that waits for its receiver; gone once it is delivered or given up."""
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    webhook: Mapped[str] = mapped_column(String(100))
+    body: Mapped[Any] = mapped_column(JSON)
+    attempts: Mapped[int]
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    last_error: Mapped[str] = mapped_column(Text)
 
 
 class ApiKeyRow(Base):

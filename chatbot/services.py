@@ -1,6 +1,7 @@
 """Builds everything one process needs from the settings: the store at once, the models in the background."""
 
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -13,13 +14,17 @@ from chatbot.attachments import AttachmentStore
 from chatbot.errors import FrontdeskError, StorageError
 from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.models import ModelStore, Purpose
+from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
+from chatbot.privacy import pattern_redactor, rules_from_settings
 from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
 from chatbot.vision.ocr import Ocr
+from chatbot.webhook_sender import WebhookSender
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import Embedder
 
@@ -52,11 +57,15 @@ class Services:
         self.settings = settings
         _make_folder(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
-        self.store = ConversationStore(f"sqlite:///{settings.database_path}")
+        self.store = ConversationStore(settings.database_address)
+        webhooks = settings.handoff.webhooks
+        outbox = Outbox(webhooks, pattern_redactor(rules_from_settings(settings)))
+        self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox,))
+        self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
         self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
-        self._closers: list[Callable[[], None]] = [self.store.close]
+        self._closers: list[Callable[[], None]] = [self.store.close, self.webhooks.close]
         self._lock = threading.Lock()
         self._started = False
 
@@ -90,8 +99,7 @@ class Services:
         path = self.settings.data_dir / "browser.key"
         try:
             if not path.is_file():
-                path.touch(mode=0o600)
-                path.write_text(secrets.token_hex(_SECRET_BYTES), encoding="ascii")
+                _write_once(path, secrets.token_hex(_SECRET_BYTES))
             return path.read_text(encoding="ascii")
         except OSError as error:
             raise StorageError(f"{path.name} cannot be written to the data folder: {error}.") from error
@@ -126,6 +134,7 @@ class Services:
             knowledge_base=knowledge_base,
             generator=generator,
             settings=self.settings,
+            handoff=self.handoff,
         )
         log.info("ready: %s", generator.name)
         return Loaded(assistant, knowledge_base, generator, perceiver)
@@ -152,6 +161,19 @@ class Services:
         return Perceiver(
             self.attachments, speech, ScreenReader(Ocr(threads=self.settings.threads)), self.settings
         )
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Whole or not at all; of processes that start together the first one's text stays."""
+    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="ascii")
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        log.debug("another process has written %s", path.name)
+    finally:
+        new.unlink()
 
 
 def _make_folder(folder: Path) -> None:

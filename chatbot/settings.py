@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -21,13 +22,18 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as SourceError
 
 from chatbot.errors import SettingsError
+from chatbot.handoff_settings import HandoffSettings
 from chatbot.web_settings import WebSettings
 from knowledge_base.settings import KnowledgeBaseSettings
 
 ENV_PREFIX = "FRONTDESK_"
 CONFIG_FILE_VARIABLE = "FRONTDESK_CONFIG"
 SHIPPED_ADAPTER = "support-en"
-GROUPS: dict[str, type[BaseModel]] = {"knowledge_base": KnowledgeBaseSettings, "web": WebSettings}
+GROUPS: dict[str, type[BaseModel]] = {
+    "knowledge_base": KnowledgeBaseSettings,
+    "handoff": HandoffSettings,
+    "web": WebSettings,
+}
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
 
@@ -53,6 +59,9 @@ class Settings(BaseSettings):
     """Folder for the database, the index, attachments, adapters and, by default, models."""
     models_dir: Path | None = None
     """Folder for model files; `models` inside the data folder when unset."""
+    database_url: SecretStr = SecretStr("")
+    """Address of a Postgres database, `postgresql://user:password@host/name` (extra `postgres`); SQLite in the data
+    folder when unset."""
     offline: bool = False
     """Never fetch anything; a missing model is an error that says so."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -131,6 +140,8 @@ class Settings(BaseSettings):
 
     knowledge_base: KnowledgeBaseSettings = KnowledgeBaseSettings()
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""
+    handoff: HandoffSettings = HandoffSettings()
+    """When a person is brought in, each as `FRONTDESK_HANDOFF__NAME`; see docs/handoff.md."""
     web: WebSettings = WebSettings()
     """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
 
@@ -140,6 +151,14 @@ class Settings(BaseSettings):
         if max_new_tokens >= info.data.get("context_tokens", max_new_tokens + 1):
             raise ValueError("must be below context_tokens, or no question fits beside the answer")
         return max_new_tokens
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, database_url: SecretStr) -> SecretStr:
+        text = database_url.get_secret_value()
+        if text and urlsplit(text).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must begin with `postgresql://` (or be unset, for SQLite in the data folder)")
+        return database_url
 
     @field_validator("adapter")
     @classmethod
@@ -160,8 +179,13 @@ class Settings(BaseSettings):
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file, where no other database is set."""
         return self.data_dir / "frontdesk.db"
+
+    @property
+    def database_address(self) -> str:
+        """The database for `database.Database`, with its password."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.database_path}"
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,8 @@ _DEPENDS = {
     "data_dir": "per-user folder",
     "threads": "number of cores",
     "sites": "`default`, without origins",
+    "webhooks": "unset",
+    "sensitive_topics": "legal threats and danger to people, in English and Chinese",
 }
 
 
@@ -38,7 +40,7 @@ def _row(variable: str, name: str, info: FieldInfo) -> tuple[str, str, str]:
 
 
 def _shown(value: Any) -> str:
-    if value in (None, "") or (isinstance(value, SecretStr) and not value.get_secret_value()):
+    if value in (None, "", ()) or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return "unset"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -1,4 +1,4 @@
-"""Conversations, messages, evidence and feedback in SQLite (or any database of SQLAlchemy's).
+"""Conversations, messages, evidence and feedback in SQLite or Postgres.
 
 It knows nothing of models or pages: values in, values out. What a method has returned from is on disk.
 """
@@ -14,12 +14,15 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from chatbot.database import Database
-from chatbot.errors import ConversationNotFoundError, InputError
+from chatbot.errors import ConversationNotFoundError, InputError, TurnTakenOverError
 from chatbot.messages import Attachment, Citation, Decision, Message, Observation
-from chatbot.schema import ConversationRow, FeedbackRow, MessageRow
+from chatbot.notices import Notice, announce
+from chatbot.schema import ConversationRow, FeedbackRow, MessageRow, TurnRow
 from chatbot.text import clean_text
 
 TITLE_CHARS = 60
+Role = Literal["user", "assistant", "person"]
+_ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "person": "person"}
 _ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
 _OBSERVATION = TypeAdapter(Observation)
 
@@ -59,16 +62,22 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A question (`role` user) or an answer (`role` assistant) as it was kept."""
+    """A question (`role` user), an answer (assistant) or what a person of the team said, as it was kept.
+
+    Attributes:
+        author: The person's name, as customers see it.
+    """
 
     id: str
-    role: Literal["user", "assistant"]
+    role: Role
     text: str
     created_at: datetime
     attachments: tuple[Attachment, ...] = ()
     observation: Observation | None = None
     evidence: Evidence | None = None
     feedback: Feedback | None = None
+    reply_to: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class ConversationStore:
     """All reading and writing of conversations, always within one visitor's own.
 
     Args:
-        url: SQLAlchemy database address, for example `sqlite:////data/frontdesk.db`.
+        url: `sqlite:////data/frontdesk.db` or `postgresql://user:password@host/name`.
 
     Attributes:
         database: For what is kept beside conversations.
@@ -143,14 +152,7 @@ class ConversationStore:
         """
         with self.database.reading() as session:
             row = _owned(session, conversation_id, visitor_id)
-            query = (
-                select(MessageRow)
-                .where(MessageRow.conversation_id == row.id)
-                .order_by(MessageRow.position)
-                .options(selectinload(MessageRow.feedback))
-            )
-            messages = tuple(_message(message) for message in session.scalars(query))
-            return _conversation(row, messages)
+            return _conversation(row, messages_of(session, row.id))
 
     def rename(self, conversation_id: str, visitor_id: str, title: str) -> None:
         """Gives a conversation another title.
@@ -167,6 +169,7 @@ class ConversationStore:
         """Removes a conversation with its messages and feedback."""
         with self.database.writing() as session:
             session.delete(_owned(session, conversation_id, visitor_id))
+            announce(session, [Notice(conversation_id)])
 
     def erase(self, identity: str) -> tuple[str, ...]:
         """Removes the conversation of this id, or all of the visitor of this id; for whoever runs the installation.
@@ -179,6 +182,7 @@ class ConversationStore:
             rows = session.scalars(select(ConversationRow).where(is_theirs)).all()
             for row in rows:
                 session.delete(row)
+            announce(session, [Notice(row.id) for row in rows])
             return tuple(row.id for row in rows)
 
     def add_question(
@@ -190,7 +194,7 @@ class ConversationStore:
             message_id: The id it was promised, if any; a message that is stored already stays as it is.
         """
         with self.database.writing() as session:
-            row = _owned(session, conversation_id, visitor_id)
+            row = _owned(session, conversation_id, visitor_id, lock=True)
             known = session.get(MessageRow, message_id) if message_id else None
             if known is not None and known.conversation_id == conversation_id:
                 return message_id
@@ -206,12 +210,30 @@ class ConversationStore:
             if row is not None:
                 row.observation = _OBSERVATION.dump_python(observation, mode="json")
 
-    def add_answer(self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence) -> str:
-        """Stores an answer with its evidence; returns its id."""
+    def add_answer(
+        self, conversation_id: str, visitor_id: str, text: str, evidence: Evidence, question_id: str = ""
+    ) -> str:
+        """Stores an answer with its evidence; returns its id.
+
+        Args:
+            question_id: The question, which can be answered once, and by one process.
+
+        Raises:
+            TurnTakenOverError: It has its answer, or another process is making it.
+        """
         with self.database.writing() as session:
-            row = _owned(session, conversation_id, visitor_id)
+            row = _owned(session, conversation_id, visitor_id, lock=True)
+            if question_id:
+                _check_unanswered(session, question_id, self.database.process_id)
             dumped = _EVIDENCE.dump_python(evidence, mode="json")
-            return _append(session, row, "assistant", text, attachments=[], evidence=dumped)
+            return _append(
+                session, row, "assistant", text, attachments=[], evidence=dumped, reply_to=question_id
+            )
+
+    def answer_to(self, conversation_id: str, visitor_id: str, question_id: str) -> StoredMessage | None:
+        """The answer to a question, if it has one."""
+        messages = self.get(conversation_id, visitor_id).messages
+        return next((m for m in messages if m.reply_to == question_id), None)
 
     def add_feedback(self, message_id: str, visitor_id: str, rating: int, comment: str = "") -> None:
         """Stores thumbs up (1), down (-1) or taken back (0) for an answer of the visitor's own.
@@ -250,13 +272,40 @@ class ConversationStore:
         self.database.close()
 
 
-def _owned(session: Session, conversation_id: str, visitor_id: str) -> ConversationRow:
-    row = session.get(ConversationRow, conversation_id)
+def messages_of(session: Session, conversation_id: str) -> tuple[StoredMessage, ...]:
+    """The messages of a conversation, oldest first, inside of a transaction of the caller's."""
+    query = (
+        select(MessageRow)
+        .where(MessageRow.conversation_id == conversation_id)
+        .order_by(MessageRow.position)
+        .options(selectinload(MessageRow.feedback))
+    )
+    return tuple(_message(message) for message in session.scalars(query))
+
+
+def add_person_message(
+    session: Session, conversation: ConversationRow, author: str, text: str
+) -> StoredMessage:
+    """Adds what a person of the team says, inside of a transaction of the caller's."""
+    message_id = _append(session, conversation, "person", text, attachments=[], author=author)
+    return StoredMessage(message_id, "person", text, conversation.updated_at, author=author)
+
+
+def _owned(session: Session, conversation_id: str, visitor_id: str, *, lock: bool = False) -> ConversationRow:
+    """Locked, it is changed by one session at a time; SQLite has but one writer anyway."""
+    row = session.get(ConversationRow, conversation_id, with_for_update=lock or None)
     if row is None or row.visitor_id != visitor_id:
         raise ConversationNotFoundError(
             f"There is no conversation {conversation_id!r}.", "Start a new one or pick one from your list."
         )
     return row
+
+
+def _check_unanswered(session: Session, question_id: str, process_id: str) -> None:
+    is_answered = session.scalar(select(MessageRow.id).where(MessageRow.reply_to == question_id))
+    turn = session.get(TurnRow, question_id)
+    if is_answered or (turn is not None and turn.owner != process_id):
+        raise TurnTakenOverError("Another process answers this message.")
 
 
 def _append(
@@ -268,6 +317,8 @@ def _append(
     attachments: Any,
     evidence: Any = None,
     message_id: str = "",
+    reply_to: str = "",
+    author: str | None = None,
 ) -> str:
     last = session.scalar(
         select(func.max(MessageRow.position)).where(MessageRow.conversation_id == conversation.id)
@@ -278,10 +329,12 @@ def _append(
         conversation_id=conversation.id,
         position=(last if last is not None else -1) + 1,
         role=role,
+        author=author,
         text=text,
         created_at=conversation.updated_at,
         attachments=attachments,
         evidence=evidence,
+        reply_to=reply_to or None,
     )
     session.add(row)
     return row.id
@@ -319,13 +372,15 @@ def _message(row: MessageRow) -> StoredMessage:
     newest = max(row.feedback, key=lambda f: f.id, default=None)
     return StoredMessage(
         id=row.id,
-        role="user" if row.role == "user" else "assistant",
+        role=_ROLES[row.role],
         text=row.text,
         created_at=row.created_at,
         attachments=_ATTACHMENTS.validate_python(row.attachments),
         observation=_OBSERVATION.validate_python(row.observation) if row.observation else None,
         evidence=_EVIDENCE.validate_python(row.evidence) if row.evidence else None,
         feedback=Feedback(newest.rating, newest.comment, newest.created_at) if newest else None,
+        reply_to=row.reply_to or "",
+        author=row.author or "",
     )
 
 

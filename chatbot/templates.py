@@ -24,6 +24,71 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "Your message was longer than {limit} characters; I read the first {limit}.",
         "zh": "您的消息超过 {limit} 个字符，我只读取了前 {limit} 个。",
     },
+    "handoff_nothing_found": {
+        "en": "I could not find an answer to that in our help articles.",
+        "zh": "我在帮助文章中没有找到答案。",
+    },
+    "handoff_frustrated": {
+        "en": "I am sorry that this has been so tiresome.",
+        "zh": "很抱歉给您带来了困扰。",
+    },
+    "handoff_sensitive": {
+        "en": "This is something that a person should look at.",
+        "zh": "这件事应该由专人来处理。",
+    },
+    "handoff_asked": {
+        "en": "I have passed this conversation on to our support team.",
+        "zh": "我已将本次对话转给客服团队。",
+    },
+    "handoff_asked_before": {
+        "en": "Our support team has this conversation in its queue already.",
+        "zh": "本次对话已在客服团队的队列中。",
+    },
+    "handoff_here": {
+        "en": "Somebody is here now and will answer you in this conversation.",
+        "zh": "现在有客服人员在线，会在本对话中回复您。",
+    },
+    "handoff_away": {
+        "en": "It is within our opening hours, but nobody is at the desk at this moment; the reply will appear in this "
+        "conversation.",
+        "zh": "现在是服务时间，但暂时没有客服人员在线；回复会出现在本对话中。",
+    },
+    "handoff_shut": {
+        "en": "Nobody is here now; we are back {opens}. The reply will appear in this conversation.",
+        "zh": "现在没有客服人员在线，我们将于{opens}恢复服务。回复会出现在本对话中。",
+    },
+    "handoff_nobody": {
+        "en": "Nobody is here at this moment; the reply will appear in this conversation.",
+        "zh": "目前没有客服人员在线；回复会出现在本对话中。",
+    },
+    "handoff_position": {
+        "en": "You are number {position} in the queue.",
+        "zh": "您在队列中排第 {position} 位。",
+    },
+    "handoff_leave_contact": {
+        "en": "If you would rather be answered by e-mail, write your e-mail address here.",
+        "zh": "如果您希望通过邮件收到回复，请在这里留下邮箱地址。",
+    },
+    "handoff_contact_known": {
+        "en": "We can also answer to {contact}.",
+        "zh": "我们也可以回复到 {contact}。",
+    },
+    "handoff_contact_kept": {
+        "en": "Thank you, {contact} is noted for our team.",
+        "zh": "谢谢，已记下 {contact}。",
+    },
+    "weekdays": {
+        "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+        "zh": "星期一 星期二 星期三 星期四 星期五 星期六 星期日",
+    },
+    "brief_asked": {"en": "Asked last: {question}", "zh": "最后的问题：{question}"},
+    "brief_before": {"en": "Before: {questions}", "zh": "此前：{questions}"},
+    "brief_codes": {"en": "Error codes on screenshots: {codes}", "zh": "截图中的错误代码：{codes}"},
+    "brief_tried": {
+        "en": "Answered by the assistant: {answered}; nothing found or handed over: {failed}.",
+        "zh": "助手已回答：{answered}；未找到答案或转人工：{failed}。",
+    },
+    "brief_sources": {"en": "Sources shown: {sources}", "zh": "已展示的出处：{sources}"},
     "ask_about_screen": {
         "en": "What does this screen mean and what should I do?",
         "zh": "这个画面是什么意思？我该怎么办？",

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from chatbot.widget_settings import WidgetSettings
+
 _CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 DEFAULT_SITE = "default"
 _SECRET_CHARS = 32
@@ -22,6 +24,8 @@ class SiteSettings(BaseModel):
     """Secrets by key id, of at least 32 characters, with which the help desk signs who its customers are (HS256)."""
     customer_public_keys: dict[str, str] = Field(default_factory=dict)
     """Public keys by key id, as PEM text, for the same with RS256."""
+    widget: WidgetSettings = WidgetSettings()
+    """What the widget shows; see docs/widget.md."""
 
     @field_validator("customer_secrets")
     @classmethod
@@ -65,6 +69,8 @@ class WebSettings(BaseModel):
     """Time in which a visitor can come back to earlier conversations, in seconds."""
     turn_workers: int = Field(4, ge=1, le=64)
     """Turns that are answered at the same time; the others wait in line."""
+    turn_lease_s: float = Field(20.0, ge=1, le=3600)
+    """Seconds without a sign of life after which the unanswered messages of a process are taken over by another."""
     max_waiting_turns: int = Field(200, ge=1, le=100_000)
     """Longest line; then the server says that it is busy."""
     max_waiting_per_conversation: int = Field(3, ge=1, le=100)

@@ -88,8 +88,8 @@ def feedback(
         settings = load_settings()
         since = None if everything else canary_began(_registry())
         counted: tuple[AdapterFeedback, ...] = ()
-        if settings.database_path.is_file():
-            store = ConversationStore(f"sqlite:///{settings.database_path}")
+        if settings.database_url.get_secret_value() or settings.database_path.is_file():
+            store = ConversationStore(settings.database_address)
             counted = store.adapter_feedback(since)
             store.close()
     if as_json:

@@ -190,7 +190,7 @@ def forget(
     with readable_errors():
         settings = load_settings()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = ConversationStore(f"sqlite:///{settings.database_path}")
+        store = ConversationStore(settings.database_address)
         try:
             erased = erase(identity, settings.data_dir, store)
         finally:

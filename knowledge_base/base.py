@@ -10,13 +10,21 @@ import filelock
 
 from knowledge_base.documents import FAQ_PREFIX, Document, FaqEntry, RetrievalResult
 from knowledge_base.embed import TextEmbedder
-from knowledge_base.errors import IndexUnavailableError
+from knowledge_base.entries import Entry, entry_of
+from knowledge_base.errors import DocumentError, IndexUnavailableError
+from knowledge_base.files import SourceFile, walk
+from knowledge_base.grouping import groups
 from knowledge_base.index import Index
-from knowledge_base.ingest import Ingestor, IngestReport, Progress
-from knowledge_base.items import Item
+from knowledge_base.ingest import Ingestor
+from knowledge_base.items import UPLOADED, WRITTEN, Item, key_of
+from knowledge_base.report import IngestReport, Progress, no_progress
 from knowledge_base.retrieve import Retriever, Snapshot
 from knowledge_base.settings import KnowledgeBaseSettings
+from knowledge_base.transfer import export_records, read_export
 from knowledge_base.vocabulary import vocabulary_of
+from knowledge_base.website.fetch import host_of
+from knowledge_base.website.pages import normalised
+from knowledge_base.website.source import fetched_page, fetched_site
 
 _LOCK_TIMEOUT_S = 60.0
 
@@ -47,6 +55,7 @@ class KnowledgeBase:
     """
 
     def __init__(self, folder: Path, embedder: TextEmbedder, settings: KnowledgeBaseSettings) -> None:
+        self._folder = folder
         self._embedder = embedder
         self._settings = settings
         self._index = Index(folder, embedder.id, embedder.dimension)
@@ -57,7 +66,7 @@ class KnowledgeBase:
         self._items: dict[str, Item] = {}
         self._reload()
 
-    def add_path(self, path: Path, progress: Progress = lambda done, total, source: None) -> IngestReport:
+    def add_path(self, path: Path, progress: Progress = no_progress) -> IngestReport:
         """Takes in a file, or every document and FAQ table under a folder.
 
         Running it again changes nothing; a changed file replaces what it held before. Searches see the changes
@@ -70,9 +79,166 @@ class KnowledgeBase:
             DocumentError: There is nothing at the path. Bad files are in the report instead.
             IndexUnavailableError: The index failed or another process is changing it.
         """
+        root = path if path.is_dir() else path.parent
+        found = walk(path)
         with self._changing():
-            ingestor = Ingestor(self._index, self._items, self._embedder, self._settings)
-            return ingestor.add_path(path, progress)
+            report = self._ingestor().add(found.files, f"add:{root.resolve()}", progress)
+        return report + IngestReport(failed=found.unreadable)
+
+    def add_files(self, files: Sequence[SourceFile], progress: Progress = no_progress) -> IngestReport:
+        """Takes in uploaded files under the names given; a file of the same name replaces the one before.
+
+        Raises:
+            IndexUnavailableError: As for `add_path`.
+        """
+        with self._changing():
+            return self._ingestor().add(files, UPLOADED, progress)
+
+    def add_entry(self, entry: FaqEntry) -> IngestReport:
+        """Takes in, or replaces, an answer that was written here.
+
+        Raises:
+            IndexUnavailableError: As for `add_path`.
+        """
+        with self._changing():
+            return self._ingestor().put_records([entry], WRITTEN)
+
+    def sync_folder(
+        self,
+        folder: Path,
+        progress: Progress = no_progress,
+        *,
+        adopt: bool = False,
+        allow_empty: bool = False,
+    ) -> IngestReport:
+        """Brings everything that came from a folder in step with it: adds, updates, removes.
+
+        What was added by hand, or comes from another folder or site, is neither removed nor replaced.
+
+        Args:
+            adopt: Take over what has the same ids, however it came.
+            allow_empty: Remove everything when the folder holds no document; otherwise that is taken for a mistake,
+                such as a disk that is not mounted.
+
+        Raises:
+            DocumentError: There is no such folder, or it is empty.
+            IndexUnavailableError: As for `add_path`.
+        """
+        if not folder.is_dir():
+            raise DocumentError(f"There is no folder {folder}.", "Give a folder; `add` takes single files.")
+        found, origin = walk(folder), f"sync:{folder.resolve()}"
+        with self._changing():
+            holds_some = any(item.provenance.origin == origin for item in self._items.values())
+            if not found.files and holds_some and not allow_empty:
+                raise DocumentError(
+                    f"{folder} holds no document, so that all that came from it would be removed.",
+                    "Check that the folder is mounted, or allow it with `--allow-empty`.",
+                )
+            return self._ingestor().sync(found, origin, progress, adopt=adopt)
+
+    def add_page(self, url: str) -> IngestReport:
+        """Takes in one page of a website, by hand.
+
+        Raises:
+            DocumentError: It cannot be fetched.
+            IndexUnavailableError: As for `add_path`.
+        """
+        with fetched_page(url, self._settings) as found, self._changing():
+            return self._ingestor().add(found.files, f"add:{host_of(url)}", no_progress)
+
+    def sync_site(
+        self, url: str, progress: Progress = no_progress, *, adopt: bool = False, allow_empty: bool = False
+    ) -> IngestReport:
+        """Brings everything that came from a website, below an address, in step with it; as `sync_folder`.
+
+        Pages are those of the site's sitemap, or else those that are linked. Its robots.txt is obeyed, and pages
+        are asked for conditionally. Others may change the knowledge base while pages are fetched.
+
+        Args:
+            url: Where to begin; or a sitemap.
+            progress: Called before each page is fetched, and again before each that changed is taken in.
+
+        Raises:
+            DocumentError: The site cannot be read, or no page is left.
+            IndexUnavailableError: As for `add_path`.
+        """
+        origin = f"site:{normalised(url, url) or url}"
+        known = self._ingestor().held_files(origin)
+        with fetched_site(url, known, self._settings, progress) as found, self._changing():
+            if not (found.files or found.unchanged or allow_empty) and known:
+                raise DocumentError(
+                    f"{url} has no page any more, so that all that came from it would be removed.",
+                    "Look at the site, or allow it with `--allow-empty`.",
+                )
+            return self._ingestor().sync(found, origin, progress, adopt=adopt)
+
+    def reindex(
+        self, progress: Progress = no_progress, *, everything: bool = False, source: str = ""
+    ) -> IngestReport:
+        """Cuts and embeds anew from the stored texts, after settings or the embedder have changed.
+
+        An embedder that has nothing yet takes over what was taken in last with another one.
+
+        Args:
+            everything: Also what is up to date.
+            source: The embedder whose records are taken over, whether this one has any or not.
+
+        Raises:
+            IndexUnavailableError: As for `add_path`.
+            DocumentError: There is no such embedder in the folder.
+        """
+        with self._changing():
+            taken = self._take_over(source, progress)
+            return taken + self._ingestor().reindex(progress, everything=everything)
+
+    def _take_over(self, source: str, progress: Progress) -> IngestReport:
+        """From another embedder; a take-over that was killed goes on, as a file names it until it is done."""
+        mark = self._folder / f"taking-over-{self._embedder.id}"
+        others = self._index.other_embedders()
+        if not source and mark.is_file():
+            source = mark.read_text(encoding="utf-8")
+        elif not source and not self._items and others:
+            source = max(others, key=lambda name: _mtime(self._folder / f"changed-{name}"))
+        if not source:
+            return IngestReport()
+        if source not in others:
+            raise DocumentError(
+                f"There is nothing of an embedder {source!r}.", f"There is {', '.join(others) or 'none'}."
+            )
+        mark.write_text(source, encoding="utf-8")
+        pairs = [
+            (record, provenance)
+            for record, provenance in self._index.records_of(source)
+            if key_of(record) not in self._items
+        ]
+        report = self._ingestor().restore(pairs, progress)
+        mark.unlink()
+        return report
+
+    def export_to(self, file: Path) -> int:
+        """Writes every record as a line of JSON; returns how many. `import_from` reads it, also elsewhere.
+
+        Raises:
+            DocumentError: The file cannot be written.
+        """
+        snapshot = self._fresh()
+        pairs = [(item.record, item.provenance) for item in snapshot.items]
+        return export_records(pairs, file)
+
+    def import_from(self, file: Path, progress: Progress = no_progress) -> IngestReport:
+        """Takes in what `export_to` wrote; what is there already under the same id is replaced by it.
+
+        Raises:
+            DocumentError: It is no such file. Single lines that cannot be read are in the report instead.
+            IndexUnavailableError: As for `add_path`.
+        """
+        pairs, problems = read_export(file)
+        with self._changing():
+            report = self._ingestor().restore(pairs, progress)
+        return report + IngestReport(failed=tuple((file.name, problem) for problem in problems))
+
+    def _ingestor(self) -> Ingestor:
+        return Ingestor(self._index, self._items, self._embedder, self._settings)
 
     def remove_document(self, document_id: str) -> bool:
         """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.
@@ -81,11 +247,22 @@ class KnowledgeBase:
             IndexUnavailableError: The index failed or another process is changing it.
         """
         kind = "faq" if document_id.startswith(FAQ_PREFIX) else "document"
-        key = f"{kind}/{document_id.removeprefix(FAQ_PREFIX)}"
         with self._changing():
-            if key in self._items:
-                self._index.remove([key])
-            return self._items.pop(key, None) is not None
+            return self._ingestor().remove([f"{kind}/{document_id.removeprefix(FAQ_PREFIX)}"]) > 0
+
+    def remove_origin(self, origin: str) -> int:
+        """Removes everything that came from an origin, as `entries` names it; returns how much.
+
+        Raises:
+            IndexUnavailableError: As for `remove_document`.
+        """
+        with self._changing():
+            keys = [key for key, item in self._items.items() if item.provenance.origin == origin]
+            return self._ingestor().remove(keys)
+
+    def entries(self) -> Sequence[Entry]:
+        """What is stored, without its text, documents first, in order of id."""
+        return tuple(entry_of(item) for item in self._fresh().items)
 
     def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
         """Passages and FAQ entries for a question and for text read from a screenshot, best first.
@@ -95,6 +272,10 @@ class KnowledgeBase:
             extra: Text read from a screenshot.
         """
         return self._retriever.retrieve(query, top_k, extra)
+
+    def grouped(self, questions: Sequence[str], min_similarity: float) -> list[list[int]]:
+        """Places of questions that mean the same, largest groups first; see `grouping.groups`."""
+        return groups(self._embedder.encode(questions, "query"), min_similarity) if questions else []
 
     def document(self, document_id: str) -> Document | None:
         """The document a passage was cut from; for a FAQ passage, question and answer as a document."""
@@ -181,7 +362,12 @@ class KnowledgeBase:
         return self._last_change() != self._seen_change
 
     def _last_change(self) -> int:
-        try:
-            return self._changed_file.stat().st_mtime_ns
-        except OSError:
-            return 0
+        return _mtime(self._changed_file)
+
+
+def _mtime(file: Path) -> int:
+    """When a file was changed, in nanoseconds; 0 when there is none."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -95,6 +95,7 @@ def _chunk(document: Document, number: int, span: Span, heading_path: tuple[str,
         heading_path=heading_path,
         url=document.url,
         language=document.language,
+        page=document.page_at(span[0]),
     )
 
 

@@ -1,5 +1,6 @@
 """What goes into the knowledge base and what comes out: frozen values, no database, no model."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ class Document:
         content_hash: SHA-256 of the source bytes; unchanged content is skipped by it.
         source: Where it came from (a path relative to its folder, or a URL).
         metadata: Further front matter, as strings.
+        pages: Where each page or slide begins in `text`; none when the format has no pages.
     """
 
     id: str
@@ -30,6 +32,11 @@ class Document:
     content_hash: str = ""
     source: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    pages: tuple[int, ...] = ()
+
+    def page_at(self, offset: int) -> int:
+        """The page or slide, counted from 1, that a place of the text is on; 0 when there are none."""
+        return bisect_right(self.pages, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Chunk:
 
     Attributes:
         heading_path: Headings above the passage, outermost first; the title is not repeated.
+        page: Page or slide where it begins, counted from 1; 0 when the document has none.
     """
 
     id: str
@@ -80,6 +88,7 @@ class Chunk:
     heading_path: tuple[str, ...] = ()
     url: str = ""
     language: str = "en"
+    page: int = 0
 
     @property
     def embedding_text(self) -> str:

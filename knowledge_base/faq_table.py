@@ -1,10 +1,10 @@
-"""FAQ tables in CSV or JSONL to entries; a bad row is reported with its line and the rest is used."""
+"""FAQ and article tables to entries; a bad row is reported with its place and the rest is used."""
 
 import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from knowledge_base.documents import Document, FaqEntry
@@ -24,7 +24,7 @@ def parse_csv(text: str, source: str) -> tuple[list[Entry], list[str]]:
     """
     lines = list(io.StringIO(text, newline="\n"))
     delimiter, names = _header(lines[0], source)
-    return _collected(_csv_rows(lines, delimiter, names), source)
+    return collected(_csv_rows(lines, delimiter, names), source)
 
 
 def parse_jsonl(text: str, source: str) -> tuple[list[Entry], list[str]]:
@@ -35,7 +35,40 @@ def parse_jsonl(text: str, source: str) -> tuple[list[Entry], list[str]]:
     Raises:
         DocumentError: Hardly a row can be read.
     """
-    return _collected(_json_rows(text), source)
+    return collected(_json_rows(text), source)
+
+
+def parse_json(text: str, source: str) -> tuple[list[Entry], list[str]]:
+    """Entries and problems of a list of objects like those of `parse_jsonl`, or of an object that holds such lists.
+
+    Raises:
+        DocumentError: It is not JSON, is no such list, or hardly an object can be read.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"{source} is not JSON: {error}.") from error
+    lists = [content] if isinstance(content, list) else _lists(content)
+    items = [item for found in lists for item in found]
+    if not any(isinstance(item, dict) and is_entry_table(item) for item in items):
+        raise DocumentError(
+            f"{source} is no FAQ table.",
+            "Give a list of objects with `question` and `answer`, or `title` and `text`.",
+        )
+    rows = (item if isinstance(item, dict) else "is not a JSON object" for item in items)
+    return collected(((f"item {number}", row) for number, row in enumerate(rows, 1)), source)
+
+
+def _lists(content: Any) -> list[list[Any]]:
+    return (
+        [value for value in content.values() if isinstance(value, list)] if isinstance(content, dict) else []
+    )
+
+
+def is_entry_table(names: Iterable[str]) -> bool:
+    """Whether columns or keys, in small letters, make rows FAQ entries or articles."""
+    given = set(names)
+    return {"question", "answer"} <= given or {"title", "text"} <= given
 
 
 def _header(line: str, source: str) -> tuple[str, list[str]]:
@@ -48,8 +81,8 @@ def _header(line: str, source: str) -> tuple[str, list[str]]:
     raise DocumentError(f"{source} is no FAQ table: its first line is {line.strip()[:80]!r}.", _COLUMNS)
 
 
-Row = tuple[int, Mapping[str, Any] | str]
-"""A line number, and the row or what is wrong with it."""
+Row = tuple[str, Mapping[str, Any] | str]
+"""Where it stands (such as `line 7`), and the row or what is wrong with it."""
 
 
 def _csv_rows(lines: list[str], delimiter: str, names: list[str]) -> Iterator[Row]:
@@ -60,13 +93,16 @@ def _csv_rows(lines: list[str], delimiter: str, names: list[str]) -> Iterator[Ro
         try:
             values = next(reader)
         except csv.Error as error:
-            yield at + 1, f"cannot be read: {error} (is a quotation mark missing?)"
+            yield f"line {at + 1}", f"cannot be read: {error} (is a quotation mark missing?)"
             at += 1
             continue
         if len(values) > len(names):
-            yield at + 1, f"{len(values)} values, {len(names)} expected (quote values with `{delimiter}`)"
+            yield (
+                f"line {at + 1}",
+                f"{len(values)} values, {len(names)} expected (quote values with `{delimiter}`)",
+            )
         elif any(value.strip() for value in values):
-            yield at + 1, dict(zip(names, values, strict=False))
+            yield f"line {at + 1}", dict(zip(names, values, strict=False))
         at += reader.line_num
 
 
@@ -77,22 +113,27 @@ def _json_rows(text: str) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield number, f"is not JSON: {error}"
+            yield f"line {number}", f"is not JSON: {error}"
             continue
-        yield number, row if isinstance(row, dict) else "is not a JSON object"
+        yield f"line {number}", row if isinstance(row, dict) else "is not a JSON object"
 
 
-def _collected(rows: Iterator[Row], source: str) -> tuple[list[Entry], list[str]]:
+def collected(rows: Iterable[Row], source: str) -> tuple[list[Entry], list[str]]:
+    """Entries of rows, and what is wrong with the others.
+
+    Raises:
+        DocumentError: Hardly a row can be read.
+    """
     entries: dict[tuple[type, str], Entry] = {}
     problems: list[str] = []
-    for number, row in rows:
+    for place, row in rows:
         try:
             entry = _refuse(row) if isinstance(row, str) else _entry(row, source)
             if (type(entry), entry.id) in entries:
                 raise DocumentError(f"the id {entry.id!r} is there twice")
             entries[type(entry), entry.id] = entry
         except DocumentError as error:
-            problems.append(f"line {number}: {error}")
+            problems.append(f"{place}: {error}")
         if len(problems) > _MAX_PROBLEMS:
             raise DocumentError(f"{source}: more than {_MAX_PROBLEMS} bad rows; the first: {problems[0]}")
     return list(entries.values()), problems
@@ -105,6 +146,15 @@ def _refuse(problem: str) -> Entry:
 def _entry(row: Mapping[str, Any], source: str) -> Entry:
     if "question" not in row and "title" in row and "text" in row:
         return _document(row, source)
+    return entry_of_row(row, source)
+
+
+def entry_of_row(row: Mapping[str, Any], source: str = "") -> FaqEntry:
+    """A FAQ entry of a row with `question`, `answer` and perhaps more; without an id, the question makes one.
+
+    Raises:
+        DocumentError: Something is missing or of the wrong kind.
+    """
     question, answer = _text(row, "question"), _text(row, "answer")
     if not question or not answer:
         raise DocumentError(f"no {'answer' if question else 'question'}")

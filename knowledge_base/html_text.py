@@ -16,9 +16,18 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _SPACE = re.compile(r"[ \t\r\n\f]+")
+_SPACES = re.compile(r" {2,}")
 _MARGINS = re.compile(r"[ \t]*\n[ \t]*")
 _BLANKS = re.compile(r"\n{3,}")
 _PRE_BREAK, _PRE_SPACE = "\ue000", "\ue001"  # private-use stand-ins keep what collapses elsewhere
+_CELL_END = "\ue002"
+_LAYOUT = [
+    "table",
+    "ul",
+    "ol",
+    "pre",
+    *(f"h{level}" for level in range(1, 7)),
+]  # a cell with these is no cell
 _PRE_START, _PRE_END = f"\n\n```{_PRE_BREAK}", f"{_PRE_BREAK}```\n\n"
 
 
@@ -57,7 +66,7 @@ def _canonical(soup: BeautifulSoup) -> str:
 
 
 def _text(root: Tag) -> str:
-    lines = _MARGINS.sub("\n", "".join(_pieces(root)))
+    lines = _MARGINS.sub("\n", _SPACES.sub(" ", "".join(_pieces(root))))
     lines = lines.replace(_PRE_BREAK, "\n").replace(_PRE_SPACE, " ")
     return _BLANKS.sub("\n\n", lines).strip()
 
@@ -65,18 +74,24 @@ def _text(root: Tag) -> str:
 def _pieces(root: Tag) -> Iterator[str]:
     """Texts and line breaks in reading order; a stack instead of recursion, for pages of any depth."""
     todo: list[PageElement | str] = [root]
-    inside_pre = 0
+    inside_pre = inside_cell = 0
     while todo:
         node = todo.pop()
         if isinstance(node, Tag):
             opening, closing = _marks(node)
+            if inside_cell and node.name in _BLOCKS:
+                opening = closing = " "
+            if node.name in ("td", "th") and not node.find(_LAYOUT):
+                inside_cell += 1
+                closing = _CELL_END
             inside_pre += opening == _PRE_START
             yield opening
             todo.append(closing)
             todo.extend(() if _is_dropped(node) else reversed(node.contents))
         elif not isinstance(node, NavigableString):
             inside_pre -= node == _PRE_END
-            yield str(node)
+            inside_cell -= node == _CELL_END
+            yield " " if node == _CELL_END else str(node)
         elif inside_pre:
             yield node.strip("\n").replace("\n", _PRE_BREAK).replace(" ", _PRE_SPACE)
         elif not isinstance(node, PreformattedString):  # a comment

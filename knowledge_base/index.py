@@ -6,6 +6,7 @@ not seen, so a process killed at any moment leaves the old state or the new one.
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,13 +18,15 @@ import chromadb
 import numpy as np
 from chromadb.errors import ChromaError
 
-from knowledge_base.documents import Chunk, Document, FaqEntry
+from knowledge_base.documents import Chunk, Document
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.errors import IndexUnavailableError
-from knowledge_base.items import Item, Record
+from knowledge_base.items import Item, Provenance
+from knowledge_base.records import Record, record_from_dict, record_to_dict
 
 SCHEMA_VERSION = 1
 _PAGE_ROWS = 2_000
+_RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,27 @@ class Index:
             self._upsert(self._phrasings, (row for item in items for row in _phrasing_rows(item)))
             self._upsert(self._records, (_record_row(item) for item in items))
 
+    def put_records(self, items: Sequence[Item]) -> None:
+        """Writes anew where items came from; everything else of them is stored already."""
+        with _failing_as("cannot be written"):
+            self._upsert(self._records, (_record_row(item) for item in items))
+
+    def other_embedders(self) -> list[str]:
+        """Embedders whose collections lie in the same folder."""
+        with _failing_as("cannot be read"):
+            names = [str(collection.name) for collection in self._client.list_collections()]
+        found = (_RECORDS.fullmatch(name) for name in names if name != self._names[0])
+        return sorted(match[1] for match in found if match)
+
+    def records_of(self, embedder_id: str) -> list[tuple[Record, Provenance]]:
+        """What was taken in with another embedder, without its vectors."""
+        with _failing_as("cannot be read"):
+            collection = self._client.get_collection(
+                f"records-{embedder_id}-v{SCHEMA_VERSION}", embedding_function=None
+            )
+            rows = list(_pages(collection, ["documents", "metadatas"]))
+        return [(_record(row["metadata"], row["document"]), _provenance(row["metadata"])) for row in rows]
+
     def remove(self, keys: Iterable[str]) -> None:
         """Removes items; `sweep` removes what was searched for them."""
         keys = list(keys)
@@ -137,6 +161,7 @@ class Index:
             chunk_vectors=self._stacked(chunks),
             phrasings=tuple(row.text for row in phrasings),
             phrasing_vectors=self._stacked(phrasings),
+            provenance=_provenance(stored["metadata"]),
         )
 
     def _stacked(self, rows: Sequence[_Row]) -> Vectors:
@@ -176,25 +201,31 @@ def _row(item: Item, number: int, text: str, vector: Vectors, values: Mapping[st
 
 
 def _record_row(item: Item) -> dict[str, Any]:
-    values = asdict(item.record)
+    values = record_to_dict(item.record)
     text = values.pop("text" if isinstance(item.record, Document) else "answer")
     return {
         "id": item.key,
         "document": text,
         "embedding": [1.0],  # records are found by id only
-        "metadata": {"revision": item.revision, "record": json.dumps(values, ensure_ascii=False)},
+        "metadata": {
+            "revision": item.revision,
+            "record": json.dumps(values, ensure_ascii=False),
+            "provenance": json.dumps(asdict(item.provenance), ensure_ascii=False),
+        },
     }
+
+
+def _provenance(metadata: Mapping[str, Any]) -> Provenance:
+    return Provenance(**json.loads(metadata.get("provenance", "{}")))
 
 
 def _record(metadata: Mapping[str, Any], text: str) -> Record:
     values = json.loads(metadata["record"])
-    if "question" in values:
-        return FaqEntry(**{**values, "phrasings": tuple(values["phrasings"])}, answer=text)
-    return Document(**values, text=text)
+    return record_from_dict({**values, "answer" if "question" in values else "text": text})
 
 
 def _chunk(row: _Row) -> Chunk:
-    values = {f.name: row.metadata[f.name] for f in fields(Chunk) if f.name != "text"}
+    values = {f.name: row.metadata[f.name] for f in fields(Chunk) if f.name in row.metadata}
     return Chunk(**{**values, "heading_path": tuple(json.loads(values["heading_path"]))}, text=row.text)
 
 

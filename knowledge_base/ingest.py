@@ -1,60 +1,33 @@
 """Files into the index: parse → chunk → embed → put. Knows nothing of searching.
 
-Unchanged content is skipped by its revision, a bad file fails alone, and a run that was killed is repeated safely.
+A file that did not change is skipped by its hash before it is parsed, a bad file fails alone, and a run that was
+killed is repeated safely: where a record came from is stored with it, so there is no second book that could differ.
 """
 
-import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 
 from knowledge_base.chunk import chunk
 from knowledge_base.documents import Chunk, Document, FaqEntry
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.errors import DocumentError
+from knowledge_base.files import SourceFile, Walk
 from knowledge_base.index import SCHEMA_VERSION, Index
-from knowledge_base.items import Item, Record, key_of
-from knowledge_base.parse import SUFFIXES, Parsed, parse
+from knowledge_base.items import Item, Provenance, key_of
+from knowledge_base.parse import PARSER_VERSION, Parsed
+from knowledge_base.read_file import FileReader, hash_of
+from knowledge_base.records import Record, record_to_dict
+from knowledge_base.report import IngestReport, Progress, Run
 from knowledge_base.settings import KnowledgeBaseSettings
+from knowledge_base.website.records import as_page
 
 log = logging.getLogger(__name__)
-Progress = Callable[[int, int, str], None]
-"""Called with files done, files in all, and the file that comes next (or an empty string at the end)."""
 _ITEMS_AT_ONCE = 32
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What one `add_path` did; a document and a FAQ entry count as one each.
-
-    Attributes:
-        removed: FAQ entries whose row is no longer in their table.
-        failed: What was left out, as (source, reason), also single rows of a table.
-    """
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    failed: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(slots=True)
-class _Run:
-    """One `add_path` under way."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    sources: dict[str, str] = field(default_factory=dict)
-
-    def report(self) -> IngestReport:
-        return IngestReport(self.added, self.updated, self.unchanged, self.removed, tuple(self.failed))
 
 
 class Ingestor:
@@ -71,79 +44,180 @@ class Ingestor:
         self._items = items
         self._embedder = embedder
         self._settings = settings
+        self._cut = [SCHEMA_VERSION, settings.chunk_tokens, settings.chunk_overlap_tokens]
+        self._held: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for key, item in items.items():
+            self._held[item.provenance.origin, item.provenance.file].add(key)
 
-    def add_path(self, path: Path, progress: Progress = lambda done, total, source: None) -> IngestReport:
-        """Takes in a file, or every document and FAQ table under a folder.
+    def add(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> IngestReport:
+        """Takes files in.
 
         Raises:
-            DocumentError: There is nothing at the path.
             IndexUnavailableError: The index failed; what was put before stays.
         """
-        root = path if path.is_dir() else path.parent
-        files = list(_files(path))
-        run = _Run()
-        for done, file in enumerate(files):
-            source = file.relative_to(root).as_posix()
-            progress(done, len(files), source)
-            try:
-                self._add(parse(self._read(file), source), source, run)
-            except (DocumentError, OSError) as error:
-                log.info("%s was left out: %s", source, error)
-                run.failed.append((source, str(error)))
-        progress(len(files), len(files), "")
+        run = Run(origin)
+        self._take(files, run, progress)
         return run.report()
 
-    def _read(self, file: Path) -> bytes:
-        size, limit = file.stat().st_size, self._settings.max_document_bytes
-        if size > limit:
-            raise DocumentError(
-                f"{file.name} has {size:,} bytes, at most {limit:,} are taken.",
-                "Split it or raise `max_document_bytes`.",
-            )
-        return file.read_bytes()
+    def sync(self, found: Walk, origin: str, progress: Progress, *, adopt: bool = False) -> IngestReport:
+        """Takes files in and removes what came from files of this origin that are gone.
 
-    def _add(self, parsed: Parsed, source: str, run: _Run) -> None:
-        run.failed += [(source, problem) for problem in parsed.problems]
+        Args:
+            adopt: Take over records with the same ids that came otherwise.
+
+        Raises:
+            IndexUnavailableError: The index failed; what was changed before stays.
+        """
+        run = Run(origin, adopt, failed=list(found.unreadable))
+        for name in sorted(found.unchanged):
+            held = [self._items[key] for key in self._held.get((origin, name), ())]
+            run.unchanged += len(held) if self._claim(held, run) else 0
+        self._take(found.files, run, progress)
+        present = {file.name for file in found.files} | found.unchanged
+        for held_origin, name in list(self._held):
+            if held_origin == origin and name not in present and not found.may_hold(name):
+                self._remove(self._held[origin, name], run)
+        return run.report()
+
+    def held_files(self, origin: str) -> dict[str, Provenance]:
+        """By name, the files of an origin that are stored whole and as they would be read and cut now."""
+        found: dict[str, Provenance] = {}
+        for (held_origin, name), keys in self._held.items():
+            if held_origin == origin and keys:
+                provenance = self._items[next(iter(keys))].provenance
+                if provenance.count == len(keys) and provenance.fingerprint.startswith(self._fingerprint("")):
+                    found[name] = provenance
+        return found
+
+    def put_records(self, records: Sequence[Record], origin: str) -> IngestReport:
+        """Takes in records that come from no file."""
+        run = Run(origin)
+        self._store(records, Provenance(origin), run)
+        return run.report()
+
+    def restore(self, pairs: Iterable[tuple[Record, Provenance]], progress: Progress) -> IngestReport:
+        """Takes in records with the provenance that they had elsewhere."""
+        run = Run("")
+        pairs = list(pairs)
+        for done, (record, provenance) in enumerate(pairs):
+            progress(done, len(pairs), record.id)
+            run.origin = provenance.origin
+            self._store([record], provenance, run)
+        progress(len(pairs), len(pairs), "")
+        return run.report()
+
+    def reindex(self, progress: Progress, *, everything: bool = False) -> IngestReport:
+        """Cuts and embeds anew, from the stored texts, what was cut in another way (or everything)."""
+        run = Run("")
+        for done, item in enumerate(list(self._items.values())):
+            progress(done, len(self._items), item.record.source or item.record.id)
+            if everything or item.revision != self._revision(item.record):
+                file_hash = item.provenance.fingerprint.rpartition(":")[2]
+                fingerprint = self._fingerprint(file_hash) if file_hash else ""
+                self._put([(item.record, replace(item.provenance, fingerprint=fingerprint))], run)
+            else:
+                run.unchanged += 1
+        progress(len(self._items), len(self._items), "")
+        return run.report()
+
+    def remove(self, keys: Iterable[str]) -> int:
+        """Removes records; returns how many there were."""
+        run = Run("")
+        self._remove(set(keys) & set(self._items), run)
+        return run.removed
+
+    def _take(self, files: Sequence[SourceFile], run: Run, progress: Progress) -> None:
+        with closing(FileReader(self._settings)) as reader:
+            for done, file in enumerate(files):
+                progress(done, len(files), file.name)
+                try:
+                    self._take_one(file, reader, run)
+                except (DocumentError, OSError) as error:
+                    log.info("%s was left out: %s", file.name, error)
+                    run.failed.append((file.name, str(error)))
+        progress(len(files), len(files), "")
+
+    def _take_one(self, file: SourceFile, reader: FileReader, run: Run) -> None:
+        reader.check_size(file.path)
+        fingerprint = self._fingerprint(hash_of(file.path))
+        held = [self._items[key] for key in self._held.get((run.origin, file.name), ())]
+        is_whole = bool(held) and len(held) == held[0].provenance.count
+        if is_whole and all(i.provenance.fingerprint == fingerprint for i in held) and self._claim(held, run):
+            run.unchanged += len(held)
+            return
+        if file.url:
+            parsed = as_page(reader.parse(file.path, file.path.name), file.url, file.path.stem)
+        else:
+            parsed = reader.parse(file.path, file.name)
+        self._add(parsed, Provenance(run.origin, file.name, fingerprint, 0, *file.validators), run)
+
+    def _claim(self, held: Sequence[Item], run: Run) -> bool:
+        """Whether no other file of this run has one of these records; then they are this file's."""
+        if any(item.key in run.sources for item in held):
+            return False
+        run.sources |= {item.key: item.record.source for item in held}
+        return True
+
+    def _add(self, parsed: Parsed, provenance: Provenance, run: Run) -> None:
+        run.failed += [(provenance.file, problem) for problem in parsed.problems]
         records: list[Record] = [*parsed.documents, *parsed.faq]
-        new = list(self._new(records, source, run))
+        self._store(records, replace(provenance, count=len(records) + len(parsed.problems)), run)
+        if not parsed.problems:  # a file is the whole truth about what is in it
+            held = self._held[provenance.origin, provenance.file]
+            self._remove(held - {key_of(record) for record in records}, run)
+
+    def _store(self, records: Sequence[Record], provenance: Provenance, run: Run) -> None:
+        new = [(record, provenance) for record in self._new(records, provenance, run)]
         for start in range(0, len(new), _ITEMS_AT_ONCE):
             self._put(new[start : start + _ITEMS_AT_ONCE], run)
-        if parsed.faq and not parsed.problems:
-            self._remove_missing({key_of(record) for record in records}, source, run)
 
-    def _new(self, records: Sequence[Record], source: str, run: _Run) -> Iterator[Record]:
-        """Those that are not stored just so already."""
+    def _new(self, records: Sequence[Record], provenance: Provenance, run: Run) -> Iterator[Record]:
+        """Those that are not stored just so already; where they come from is noted anew."""
+        moved: list[Item] = []
         for record in records:
             key = key_of(record)
-            other = run.sources.setdefault(key, source)
-            if other != source:
-                run.failed.append((source, f"The id {record.id!r} is used by {other} already."))
-            elif key in self._items and self._items[key].revision == self._revision(record):
+            other = run.sources.setdefault(key, record.source)
+            stored = self._items.get(key)
+            is_ours = stored is None or stored.provenance.may_be_replaced_by(run.origin, adopt=run.adopt)
+            if other != record.source:
+                run.failed.append((record.source, f"The id {record.id!r} is used by {other} already."))
+            elif stored and stored.revision == self._revision(record):
                 run.unchanged += 1
+                if is_ours and stored.provenance != provenance:
+                    moved.append(replace(stored, provenance=provenance))
+            elif stored and not is_ours:
+                run.failed.append((record.source or record.id, _not_ours(record, stored.provenance)))
             else:
                 yield record
+        self._index.put_records(moved)
+        self._remember(moved)
 
-    def _put(self, records: Sequence[Record], run: _Run) -> None:
-        items = [self._item(record) for record in records]
+    def _put(self, pairs: Sequence[tuple[Record, Provenance]], run: Run) -> None:
+        items = [self._item(record, provenance) for record, provenance in pairs]
         self._index.put(items)
         known = sum(item.key in self._items for item in items)
         run.updated += known
         run.added += len(items) - known
-        self._items.update({item.key: item for item in items})
+        self._remember(items)
 
-    def _remove_missing(self, present: set[str], source: str, run: _Run) -> None:
-        """A FAQ table is the whole truth about its entries."""
-        gone = [
-            key
-            for key, item in self._items.items()
-            if isinstance(item.record, FaqEntry) and item.record.source == source and key not in present
-        ]
+    def _remember(self, items: Iterable[Item]) -> None:
+        for item in items:
+            self._forget(item.key)
+            self._items[item.key] = item
+            self._held[item.provenance.origin, item.provenance.file].add(item.key)
+
+    def _forget(self, key: str) -> None:
+        if stored := self._items.pop(key, None):
+            self._held[stored.provenance.origin, stored.provenance.file].discard(key)
+
+    def _remove(self, keys: Iterable[str], run: Run) -> None:
+        gone = list(keys)
         self._index.remove(gone)
         for key in gone:
-            del self._items[key]
+            self._forget(key)
         run.removed += len(gone)
 
-    def _item(self, record: Record) -> Item:
+    def _item(self, record: Record, provenance: Provenance) -> Item:
         chunks = self._chunks(record)
         phrasings = record.all_phrasings if isinstance(record, FaqEntry) else ()
         return Item(
@@ -153,6 +227,7 @@ class Ingestor:
             chunk_vectors=self._embedder.encode([c.embedding_text for c in chunks]),
             phrasings=phrasings,
             phrasing_vectors=self._embedder.encode(phrasings, "query"),
+            provenance=provenance,
         )
 
     def _chunks(self, record: Record) -> list[Chunk]:
@@ -163,19 +238,21 @@ class Ingestor:
         )
 
     def _revision(self, record: Record) -> str:
-        cut = (SCHEMA_VERSION, self._settings.chunk_tokens, self._settings.chunk_overlap_tokens)
-        content = json.dumps([cut, dataclasses.asdict(record)], sort_keys=True)
+        content = json.dumps([self._cut, record_to_dict(record)], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    def _fingerprint(self, file_hash: str) -> str:
+        return f"{PARSER_VERSION}/{'/'.join(map(str, self._cut))}:{file_hash}"
 
-def _files(path: Path) -> Iterator[Path]:
-    """Files of known types in a stable order, hidden ones left out; a single file whatever its type."""
-    if path.is_file():
-        yield path
-    elif not path.is_dir():
-        raise DocumentError(f"There is nothing at {path}.", "Give a file or a folder.")
-    else:
-        for file in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if file.suffix.lower() in SUFFIXES and file.is_file() and not hidden:
-                yield file
+
+def _not_ours(record: Record, provenance: Provenance) -> str:
+    if provenance.is_synced:
+        kind, _, place = provenance.origin.partition(":")
+        return (
+            f"The id {record.id!r} is kept in step with {'the folder' if kind == 'sync' else 'the site'} {place}."
+            " Change it there, or remove it first."
+        )
+    return (
+        f"The id {record.id!r} was added by hand and is not replaced by a sync."
+        " Remove it first, or sync with `--adopt`."
+    )

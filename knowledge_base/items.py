@@ -1,11 +1,47 @@
-"""What is stored and searched: a record with its passages, phrasings and their vectors."""
+"""What is stored and searched: a record with its passages, phrasings and their vectors, and where it came from."""
 
 from dataclasses import dataclass
 
-from knowledge_base.documents import Chunk, Document, FaqEntry
+from knowledge_base.documents import Chunk, Document
 from knowledge_base.embed_backends import Vectors
+from knowledge_base.records import Record
 
-Record = Document | FaqEntry
+UPLOADED, WRITTEN = "upload", "written"
+_SYNCED = ("sync:", "site:")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a record came from.
+
+    Attributes:
+        origin: `add:FOLDER`, `sync:FOLDER`, `site:ADDRESS`, `upload` or `written`; empty when it is not known.
+        file: The file of that origin; for what lay in an archive, the archive.
+        fingerprint: Of the file's bytes and of how it was read and cut.
+        count: How many records and problems the whole file gave: with fewer stored, it is not done.
+        etag, last_modified: What the server said of a page's version.
+    """
+
+    origin: str = ""
+    file: str = ""
+    fingerprint: str = ""
+    count: int = 0
+    etag: str = ""
+    last_modified: str = ""
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether it is kept in step with a folder or site, not added by hand."""
+        return self.origin.startswith(_SYNCED)
+
+    def may_be_replaced_by(self, origin: str, *, adopt: bool = False) -> bool:
+        """Whether another origin may change the record: by hand what came by hand, a sync only its own.
+
+        Args:
+            adopt: The other origin is to take over what it finds.
+        """
+        by_hand = not self.is_synced and not origin.startswith(_SYNCED)
+        return adopt or by_hand or origin == self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +60,7 @@ class Item:
     chunk_vectors: Vectors
     phrasings: tuple[str, ...]
     phrasing_vectors: Vectors
+    provenance: Provenance = Provenance()
 
     @property
     def key(self) -> str:

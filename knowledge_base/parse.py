@@ -1,33 +1,41 @@
 """Bytes of a help-centre file to documents and FAQ entries. Knows no index and no model.
 
-The type comes from the content first and the name second.
+The type comes from the content first and the name second. Formats of programs are read by well-kept libraries, whose
+text goes the same way as all other text.
 """
 
-import datetime
 import hashlib
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
 from pathlib import PurePosixPath
-from typing import Any
 
-import filetype
-import yaml
-
+from knowledge_base.archives import ArchiveLimits, Member, Refused, check_sizes, members
+from knowledge_base.decode import decode
 from knowledge_base.documents import FAQ_PREFIX, Document, FaqEntry
 from knowledge_base.errors import DocumentError
-from knowledge_base.faq_table import parse_csv, parse_jsonl
+from knowledge_base.faq_table import collected, parse_csv, parse_json, parse_jsonl
+from knowledge_base.formats import (
+    BINARY_SUFFIXES,
+    HTML_SUFFIXES,
+    JSONL_SUFFIXES,
+    SUFFIXES,
+    TABLE_SUFFIXES,
+    TEXT_SUFFIXES,
+    binary_format,
+)
 from knowledge_base.html_text import read_html
-from knowledge_base.text import clean, guess_language, is_web_address
+from knowledge_base.markdown_page import read_markdown
+from knowledge_base.reading import Reading
+from knowledge_base.text import guess_language, is_web_address
 
-MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown"})
-HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-TABLE_SUFFIXES = frozenset({".csv", ".tsv"})
-JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
-SUFFIXES = MARKDOWN_SUFFIXES | HTML_SUFFIXES | TABLE_SUFFIXES | JSONL_SUFFIXES | {".txt"}
+log = logging.getLogger(__name__)
+PARSER_VERSION = 2
+"""Raise it when the same bytes give another text: then files are read anew."""
 _HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S)
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S | re.M)
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*$|^(\S.*)\n={3,}[ \t]*$", re.M)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_].*)?", re.IGNORECASE)
 _MAX_ID_CHARS = 200
 
@@ -37,7 +45,7 @@ class Parsed:
     """What one file holds.
 
     Attributes:
-        problems: Rows of a table that could not be used, each with its line number.
+        problems: Rows, pages and files inside of it that could not be used, each with its place.
     """
 
     documents: tuple[Document, ...] = ()
@@ -46,38 +54,134 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """Text and what it says of itself, whatever the format."""
+class ParseLimits:
+    """What is refused rather than read.
 
-    text: str
-    title: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    Attributes:
+        max_pages: Of a PDF, or slides of a presentation.
+        max_document_bytes: One file of an archive.
+    """
+
+    max_pages: int = 10_000
+    max_document_bytes: int = 50_000_000
+    archive: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 
-def parse(data: bytes, source: str) -> Parsed:
-    """Reads one file: Markdown, HTML, plain text, or a FAQ or article table (CSV, TSV, JSONL).
+def parse(data: bytes, source: str, limits: ParseLimits = ParseLimits()) -> Parsed:
+    """Reads one file: a document, a FAQ or article table, or a ZIP of such files.
 
     Args:
         data: The file's bytes.
         source: Its path relative to its folder, with forward slashes.
 
     Raises:
-        DocumentError: It is binary, in another encoding, empty, of an unknown type or broken as a whole.
+        DocumentError: It is damaged, protected, too large, in another encoding, empty or of an unknown type.
     """
     path = PurePosixPath(source)
     suffix = path.suffix.lower()
-    text = decode(data, path.name)
+    if suffix in BINARY_SUFFIXES:
+        return _parse_binary(data, path, limits)
+    if suffix not in TEXT_SUFFIXES:
+        raise DocumentError(
+            f"{path.name} has an unknown type.", f"Give one of these: {', '.join(sorted(SUFFIXES))}."
+        )
+    text = decode(data, path.name, is_html=suffix in HTML_SUFFIXES)
     if suffix in TABLE_SUFFIXES:
         return Parsed(*_split(*parse_csv(text, source)))
     if suffix in JSONL_SUFFIXES:
         return Parsed(*_split(*parse_jsonl(text, source)))
-    if suffix not in SUFFIXES:
-        raise DocumentError(
-            f"{path.name} has an unknown type.", f"Give one of these: {', '.join(sorted(SUFFIXES))}."
-        )
+    if suffix == ".json":
+        return Parsed(*_split(*parse_json(text, source)))
     is_html = suffix in HTML_SUFFIXES or _HTML.match(text)
-    page = _html_page(text, path.name) if is_html else _text_page(text, path.name)
-    return Parsed(documents=(_document(page, data, path),))
+    page = _html_page(text, path.name) if is_html else read_markdown(text, path.name)
+    return _parsed(page, data, path)
+
+
+def _parse_binary(data: bytes, path: PurePosixPath, limits: ParseLimits) -> Parsed:
+    kind = binary_format(data, path.name)
+    if kind == "zip":
+        return _archive(data, path, limits)
+    if kind != "pdf":
+        check_sizes(BytesIO(data), path.name, limits.archive)
+    try:
+        if kind == "xlsx":
+            return _workbook(data, path)
+        return _parsed(_readers(limits)[kind](data, path.name), data, path)
+    except DocumentError:
+        raise
+    except Exception as error:
+        log.info("%s cannot be read", path, exc_info=True)
+        raise DocumentError(
+            f"{path.name} is damaged: it cannot be read as {kind.upper()}.", "Export it again."
+        ) from error
+
+
+def _readers(limits: ParseLimits) -> dict[str, Callable[[bytes, str], Reading]]:
+    from knowledge_base.epub_text import read_epub
+    from knowledge_base.office_text import read_docx, read_pptx
+    from knowledge_base.pdf_text import read_pdf
+
+    return {
+        "pdf": partial(read_pdf, max_pages=limits.max_pages),
+        "docx": read_docx,
+        "pptx": partial(read_pptx, max_pages=limits.max_pages),
+        "epub": read_epub,
+    }
+
+
+def _workbook(data: bytes, path: PurePosixPath) -> Parsed:
+    from knowledge_base.spreadsheet import read_xlsx
+
+    book = read_xlsx(data)
+    if not book.rows and book.page is None:
+        raise DocumentError(f"{path.name} has no rows.")
+    found = Parsed(*_split(*collected(book.rows, str(path))))
+    if book.page is None:
+        return found
+    return Parsed((*found.documents, _document(book.page, data, path)), found.faq, found.problems)
+
+
+def _archive(data: bytes, path: PurePosixPath, limits: ParseLimits) -> Parsed:
+    """All files of a ZIP; their ids begin with its name, so that two archives do not mix."""
+    documents: list[Document] = []
+    faq: list[FaqEntry] = []
+    problems: list[str] = []
+    used = 0
+    for found in members(BytesIO(data), path.name, limits.archive):
+        if isinstance(found, Refused):
+            problems.append(found.why)
+            continue
+        if PurePosixPath(found.name).suffix.lower() not in SUFFIXES or _is_hidden(found.name):
+            continue
+        used += 1
+        try:
+            inner = _member(found, path, limits)
+        except DocumentError as error:
+            problems.append(f"{found.name}: {error}")
+            continue
+        documents += inner.documents
+        faq += inner.faq
+        problems += [f"{found.name}: {problem}" for problem in inner.problems]
+    if not used and not problems:
+        raise DocumentError(
+            f"{path.name} holds no file of a known type.", f"Known are {', '.join(sorted(SUFFIXES))}."
+        )
+    return Parsed(tuple(documents), tuple(faq), tuple(problems))
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _member(member: Member, path: PurePosixPath, limits: ParseLimits) -> Parsed:
+    name = PurePosixPath(member.name).name
+    size = member.path.stat().st_size
+    if size > limits.max_document_bytes:
+        raise DocumentError(f"{name} has {size:,} bytes, at most {limits.max_document_bytes:,} are taken.")
+    data = member.path.read_bytes()
+    if PurePosixPath(name).suffix.lower() in BINARY_SUFFIXES and binary_format(data, name) == "zip":
+        raise DocumentError("A ZIP inside of a ZIP is not unpacked.")
+    return parse(data, f"{path}/{member.name}", limits)
 
 
 def _split(
@@ -88,78 +192,18 @@ def _split(
     return documents, faq, tuple(problems)
 
 
-def decode(data: bytes, name: str) -> str:
-    """UTF-8, or UTF-16 with a byte-order mark, to text with plain line ends and no control characters.
-
-    Raises:
-        DocumentError: It is empty, binary or in another encoding.
-    """
-    if not data.strip():
-        raise DocumentError(f"{name} is empty.")
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    if (kind := filetype.guess(data)) or (b"\0" in data and not utf16):
-        what = kind.extension.upper() if kind else "binary data"
-        raise DocumentError(f"{name} is not text but {what}.", "Save it as Markdown, HTML or text.")
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DocumentError(
-            f"{name} is not UTF-8: unreadable byte in line {line}.", "Save it in UTF-8 encoding."
-        ) from error
-    return clean(text.replace("\r\n", "\n").replace("\r", "\n")) + "\n"
-
-
-def _html_page(html: str, name: str) -> _Page:
+def _html_page(html: str, name: str) -> Reading:
     page = read_html(html)
     if not page.text:
         raise DocumentError(f"{name} has no text.")
-    return _Page(page.text, page.title, {"language": page.language, "url": page.url})
+    return Reading(page.text, page.title, {"language": page.language, "url": page.url})
 
 
-def _text_page(text: str, name: str) -> _Page:
-    fields: dict[str, str] = {}
-    if re.match(r"---[ \t]*\n", text):
-        match = _FRONT_MATTER.match(text)
-        if not match:
-            raise DocumentError(f"{name}: the front matter is not closed.", "End it with a line of `---`.")
-        fields = _front_matter(match[1], name)
-        text = text[match.end() :]
-    text = text.strip()
-    if not text:
-        raise DocumentError(f"{name} has no text.")
-    heading = _HEADING.search(text)
-    return _Page(text, (heading[1] or heading[2]).strip() if heading else "", fields)
+def _parsed(page: Reading, data: bytes, path: PurePosixPath) -> Parsed:
+    return Parsed(documents=(_document(page, data, path),), problems=page.problems)
 
 
-def _front_matter(block: str, name: str) -> dict[str, str]:
-    try:
-        content = yaml.safe_load(block)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 2}" if mark else ""  # the opening `---` is line 1
-        reason = getattr(error, "problem", None) or str(error)
-        raise DocumentError(
-            f"{name}: bad front matter{where}: {reason}.", "Write `key: value` lines."
-        ) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise DocumentError(f"{name}: bad front matter: not `key: value` lines.")
-    return {str(key).strip().lower(): _plain(value, str(key), name) for key, value in content.items()}
-
-
-def _plain(value: Any, key: str, name: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str | int | float | bool | datetime.date | datetime.datetime):
-        return clean(str(value))
-    if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
-        return ", ".join(_plain(item, key, name) for item in value)
-    raise DocumentError(f"{name}: bad front matter: `{key}` is nested.", "Give a text or a list of texts.")
-
-
-def _document(page: _Page, data: bytes, path: PurePosixPath) -> Document:
+def _document(page: Reading, data: bytes, path: PurePosixPath) -> Document:
     fields = dict(page.fields)
     language = fields.pop("language", "") or fields.pop("lang", "")
     return Document(
@@ -171,6 +215,7 @@ def _document(page: _Page, data: bytes, path: PurePosixPath) -> Document:
         content_hash=hashlib.sha256(data).hexdigest(),
         source=str(path),
         metadata={key: value for key, value in fields.items() if value},
+        pages=page.pages,
     )
 
 

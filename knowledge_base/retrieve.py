@@ -63,9 +63,11 @@ class Snapshot:
 
     Attributes:
         chunk_vectors: Unit vectors `[chunks, dimension]`.
+        items: What was put together, in order of key.
         phrasings: FAQ entry id and phrasing of each row of `phrasing_vectors`.
     """
 
+    items: tuple[Item, ...]
     documents: Mapping[str, Document]
     faq: Mapping[str, FaqEntry]
     faq_codes: Mapping[str, frozenset[str]]
@@ -91,6 +93,7 @@ class Snapshot:
         none = np.zeros((0, dimension), np.float32)
         products = Products(documents.values())
         return cls(
+            items=tuple(items),
             documents=documents,
             faq={entry.id: _linked(entry, documents) for entry in entries},
             faq_codes={

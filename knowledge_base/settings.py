@@ -20,5 +20,23 @@ class KnowledgeBaseSettings(BaseModel):
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
-    max_document_bytes: int = Field(20_000_000, ge=1_000)
-    """Largest document taken in, in bytes."""
+    max_document_bytes: int = Field(50_000_000, ge=1_000)
+    """Largest document or archive taken in, in bytes."""
+    max_pages: int = Field(10_000, ge=1)
+    """Most pages of a PDF, and most slides of a presentation."""
+    max_archive_files: int = Field(20_000, ge=1)
+    """Most files of one ZIP."""
+    max_archive_bytes: int = Field(1_000_000_000, ge=1_000)
+    """Largest ZIP, unpacked, in bytes; also for Word, Excel, PowerPoint and EPUB files, which are ZIPs."""
+    parse_timeout_s: float = Field(300.0, gt=0)
+    """Longest time that reading one file may take."""
+    parse_memory_bytes: int = Field(2_000_000_000, ge=200_000_000)
+    """Most memory that reading one file may take."""
+    max_site_pages: int = Field(5_000, ge=1)
+    """Most pages of one website."""
+    crawl_delay_s: float = Field(0.2, ge=0)
+    """Pause between two requests to a website; its robots.txt may ask for a longer one."""
+    fetch_timeout_s: float = Field(20.0, gt=0)
+    """Longest time to wait for a website."""
+    allow_private_addresses: bool = False
+    """Read websites on private addresses too, such as an intranet's; otherwise they are refused."""

@@ -1,6 +1,7 @@
 """What several test modules share: the real models, fetched once, and isolated settings."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import hypothesis
 import pytest
 
 from chatbot.settings import Settings, load_settings
+from tests.postgres import NoPostgresError, PostgresServer, running_postgres
 
 hypothesis.settings.register_profile("frontdesk", deadline=None)  # machines of tests are busy
 hypothesis.settings.load_profile("frontdesk")
@@ -47,6 +49,25 @@ def model_files() -> ModelFiles:
 def settings(tmp_path: Path) -> Settings:
     """Default settings with a data folder of the test's own."""
     return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real Postgres server; tests that need it are skipped where there is none."""
+    try:
+        with running_postgres() as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that there may be: what is promised holds on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'frontdesk.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.emptied()
 
 
 @pytest.fixture(scope="session")

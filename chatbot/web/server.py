@@ -52,6 +52,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     from chatbot.web.metrics import MeasuredAssistant
     from chatbot.web.ui.mount import mount_page
     from chatbot.web.ui.page import PageParts
+    from chatbot.web.widget.mount import add_widget
 
     app = FastAPI(title="Frontdesk", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -65,12 +66,14 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
 
     app.state.api = _api_parts(services)
     add_api(app, app.state.api)
+    add_widget(app, services.settings, services.browser_secret())
     mounted = [mount(app, services) for mount in mounts]  # first: the chat page answers every other path
     app.state.pages = tuple(page for page in mounted if page)
     settings = services.settings
     parts = PageParts(
         store=services.store,
         attachments=services.attachments,
+        handoff=services.handoff,
         assistant=lambda: MeasuredAssistant(services.assistant(), app.state.api.metrics),
         max_attachments=settings.max_attachments,
         browser_secret=services.browser_secret(),
@@ -83,11 +86,13 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
 
 def _api_parts(services: Services) -> "ApiParts":
     from chatbot.web.api.parts import ApiParts
+    from chatbot.web.widget.demo import with_demo_site
 
     return ApiParts.build(
-        settings=services.settings,
+        settings=with_demo_site(services.settings, services.browser_secret()),
         store=services.store,
         attachments=services.attachments,
+        handoff=services.handoff,
         assistant=services.assistant,
         perceiver=lambda: services.loaded().perceiver,
         secret=services.browser_secret(),
@@ -114,18 +119,21 @@ def run(
     try:
         app = create_app(services, mounts)
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
-        server = _Server(
-            uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
-        )
-        server.when_listening = [
-            lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages],
-            services.start,
-            app.state.api.runner.start,
-        ]
-        server.when_ending = lambda: app.state.api.close(_FINISH_S)
-        server.run(sockets=[listener])
+        told = lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages]  # noqa: E731
+        listen_and_serve(app, listener, [told, services.start, services.webhooks.start])
     finally:
         services.close()
+
+
+def listen_and_serve(
+    app: FastAPI, listener: socket.socket, when_listening: Sequence[Callable[[], object]] = ()
+) -> None:
+    """Serves an application with an API until a signal comes; answers that have begun are finished then."""
+    config = uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
+    server = _Server(config)
+    server.when_listening = [*when_listening, app.state.api.runner.start]
+    server.when_ending = lambda: app.state.api.close(_FINISH_S)
+    server.run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

@@ -49,5 +49,7 @@ def _message(message: StoredMessage) -> RawMessage:
     if message.role == "user":
         said = message.observation.said if message.observation else ""
         return RawMessage("user", said or message.text, at, role="customer")
+    if message.role == "person":
+        return RawMessage("assistant", message.text, at, role="agent")
     rating = message.feedback.rating if message.feedback else 0
     return RawMessage("assistant", CITATION_MARKS.sub("", message.text), at, rating, "agent")

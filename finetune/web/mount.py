@@ -28,13 +28,22 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage | 
         )
         return None
     from chatbot.web.server import MountedPage
+    from chatbot.web.ui.inbox_tab import InboxParts
     from chatbot.web.ui.mount import mount_private_page
     from finetune.web.page import CSS, I18N, JS, build_page
     from finetune.web.workshop import Workshop
 
     mount_private_page(
         app,
-        build_page(Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base)),
+        build_page(
+            Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base),
+            InboxParts(
+                services.handoff,
+                services.attachments.path,
+                lambda: services.loaded().knowledge_base,
+                services.settings.evidence_min_similarity,
+            ),
+        ),
         PATH,
         is_allowed=comes_from_this_machine,
         i18n=I18N,

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import gradio as gr
 
+from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
 from finetune.web.adapters import AdapterDesk
 from finetune.web.adapters_tab import AdaptersTab
 from finetune.web.comparing import BlindDesk, Evaluations
 from finetune.web.comparing_tabs import BlindTab, EvaluationTab
 from finetune.web.examples import ExamplesDesk
 from finetune.web.examples_tab import ExamplesTab
+from finetune.web.knowledge import KnowledgeDesk
+from finetune.web.knowledge_tab import KnowledgeTab
 from finetune.web.parts import I18N, QUIET, words_of
 from finetune.web.privacy import PrivacyDesk
 from finetune.web.privacy_tab import PrivacyTab
@@ -26,14 +29,19 @@ JS = Path(__file__).with_name("page.js")
 _KEPT_S = 24 * 3600
 
 
-def build_page(workshop: Workshop) -> gr.Blocks:
-    """The page, ready to be mounted; files that were made for a download are removed after a day."""
+def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks:
+    """The page, ready to be mounted; files that were made for a download are removed after a day.
+
+    Args:
+        inbox: For the tab in which agents answer; left out where there is none.
+    """
     company = workshop.settings.company_name
     with gr.Blocks(
         title=f"{company} · Frontdesk", analytics_enabled=False, delete_cache=(3600, _KEPT_S)
     ) as blocks:
         header = gr.HTML(_header(company, "", ""), padding=False)
-        with gr.Tabs(elem_id="ft-tabs"), gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
+        tabs = gr.Tabs(elem_id="ft-tabs")
+        with tabs, gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
             with gr.Tab(I18N("transcripts"), id="transcripts"):
                 upload = UploadTab(Uploads(workshop.uploads, workshop.imported, workshop.forgotten_ones))
             with gr.Tab(I18N("privacy"), id="privacy") as privacy_tab:
@@ -65,6 +73,17 @@ def build_page(workshop: Workshop) -> gr.Blocks:
                 evaluation = EvaluationTab(evaluations)
             with gr.Tab(I18N("blind"), id="blind") as blind_tab:
                 blind = BlindTab(BlindDesk(workshop.blind), evaluations, evaluation)
+        with tabs, gr.Tab(I18N("knowledge"), id="knowledge") as knowledge_tab:
+            knowledge = KnowledgeTab(
+                KnowledgeDesk(
+                    workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
+                )
+            )
+        knowledge.load(knowledge_tab)
+        if inbox:
+            with tabs, gr.Tab(I18N("inbox"), id="inbox") as inbox_tab:
+                agents = InboxTab(inbox, I18N)
+            agents.load(blocks, inbox_tab)
         upload.load(blocks)
         evaluation.load(blocks, evaluation_tab)
         blind.load(blocks, blind_tab)

@@ -10,13 +10,15 @@ import gradio as gr
 
 from chatbot.errors import FrontdeskError
 from chatbot.templates import Language
+from chatbot.web.ui.inbox_texts import INBOX_TEXTS
 from chatbot.web.ui.render import status_html
 from finetune.web.texts import TEXTS, language_of_browser
 
 __all__ = ["I18N", "QUIET", "SLOW", "errors_shown", "language_of", "status_html", "words_of"]
 
 log = logging.getLogger(__name__)
-I18N = gr.I18n(en=TEXTS["en"], zh=TEXTS["zh"], **{"zh-CN": TEXTS["zh"]})
+_EN, _ZH = ({**TEXTS[language], **INBOX_TEXTS[language]} for language in ("en", "zh"))
+I18N = gr.I18n(en=_EN, zh=_ZH, **{"zh-CN": _ZH})
 QUIET: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}
 SLOW: dict[str, Any] = {"api_name": False, "show_progress": "minimal"}
 

@@ -4,16 +4,18 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from chatbot.privacy import pattern_redactor, rules_from_settings
 from chatbot.settings import Settings
 from chatbot.store import AdapterFeedback, ConversationStore
+from chatbot.unanswered import UnansweredQuestion, unanswered_questions
 from finetune.data_commands import imported_path, redacted_path
-from finetune.dataset.from_knowledge_base import Searchable
 from finetune.forgotten import Forgotten
 from finetune.jobs import Jobs
 from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
 from finetune.registry_commands import base_of_settings, canary_began
 from finetune.workspace import Workspace
+from knowledge_base.base import KnowledgeBase
 
 
 class Workshop:
@@ -24,7 +26,7 @@ class Workshop:
     """
 
     def __init__(
-        self, settings: Settings, store: ConversationStore, knowledge_base: Callable[[], Searchable]
+        self, settings: Settings, store: ConversationStore, knowledge_base: Callable[[], KnowledgeBase]
     ) -> None:
         self.settings = settings
         self.knowledge_base = knowledge_base
@@ -96,6 +98,12 @@ class Workshop:
             if self._base_sha256 is None:
                 self._base_sha256 = base_of_settings(self.settings)
         return AdapterRegistry(self.settings.data_dir, base_sha256=self._base_sha256)
+
+    def unanswered(self) -> tuple[UnansweredQuestion, ...]:
+        """Questions that nobody could answer, newest first, masked by patterns."""
+        redactor = pattern_redactor(rules_from_settings(self.settings))
+        asked = unanswered_questions(self._store.database)
+        return tuple(UnansweredQuestion(redactor.mask(one.text).text, one.asked_at) for one in asked)
 
     def feedback(self) -> tuple[AdapterFeedback, ...]:
         """What customers think of each adapter's answers, since the trial began when there is one."""

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from chatbot.cli import start_logging
+from chatbot.logs import start_logging
 
 
 @pytest.fixture(autouse=True)

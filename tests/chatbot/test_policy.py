@@ -3,7 +3,8 @@
 import pytest
 
 from chatbot.messages import Decision, Observation, OcrLine, ScreenReading
-from chatbot.policy import PolicyDecision, decide
+from chatbot.policy import Cause, PolicyDecision, decide, reconsider
+from chatbot.wishes import Wishes
 from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
 
 TEMPLATE_FROM, EVIDENCE_FROM = 0.92, 0.42
@@ -76,3 +77,49 @@ def test_reasons_carry_the_numbers() -> None:
     assert decided(asked("Hi"), found(0.3)).reasons == ("best passage at similarity 0.30, below 0.42",)
     assert decided(asked("Hi"), found(faq=0.95)).reasons == ("FAQ faq-1 at similarity 0.95",)
     assert decided(asked("WR-204"), found(0.1, "WR-204")).reasons == ("a passage explains WR-204",)
+
+
+FED_UP = Wishes(frustrated="useless", frustration=1.0)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "result", "decision", "cause"),
+    [
+        (Wishes(person="talk to a human"), found(0.99, faq=0.99), Decision.HANDOFF, Cause.ASKED),
+        (Wishes(sensitive="lawyer"), found(0.99, faq=0.99), Decision.HANDOFF, Cause.SENSITIVE),
+        (FED_UP, found(0.99), Decision.HANDOFF, Cause.FRUSTRATED),
+        (Wishes(frustrated="!!", frustration=0.4), found(0.99), Decision.GENERATE, None),
+        (Wishes(contact="ann@example.com"), found(0.99), Decision.GENERATE, None),
+        (
+            Wishes(contact="ann@example.com", is_waiting=True),
+            found(0.1),
+            Decision.HANDOFF,
+            Cause.CONTACT_LEFT,
+        ),
+        # nothing found: once it is said, twice in a row a person is brought in
+        (Wishes(), found(0.1), Decision.DECLINE, None),
+        (Wishes(found_nothing_before=True), found(0.1), Decision.HANDOFF, Cause.NOTHING_FOUND),
+        (Wishes(is_waiting=True), found(0.1), Decision.HANDOFF, Cause.NOTHING_FOUND),
+        (Wishes(found_nothing_before=True, is_waiting=True), found(0.9), Decision.GENERATE, None),
+    ],
+)
+def test_a_person_is_brought_in(
+    wishes: Wishes, result: RetrievalResult, decision: Decision, cause: Cause | None
+) -> None:
+    made = decide(
+        asked("Hello there?"),
+        result,
+        template_min_similarity=TEMPLATE_FROM,
+        evidence_min_similarity=EVIDENCE_FROM,
+        wishes=wishes,
+    )
+    assert (made.decision, made.cause) == (decision, cause)
+    assert all(made.reasons)
+
+
+def test_a_model_that_would_decline_again_brings_in_a_person_too() -> None:
+    before = PolicyDecision(Decision.GENERATE, ("found",))
+    wishes = Wishes(found_nothing_before=True)
+    assert reconsider(before, 0.9, 0.5, wishes).cause is Cause.NOTHING_FOUND
+    assert reconsider(before, 0.9, 0.5).decision is Decision.DECLINE
+    assert reconsider(before, 0.1, 0.5, wishes) is before

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import chatbot.cli
+import chatbot.logs
 from chatbot.errors import SettingsError
 from chatbot.privacy import PiiLogFilter, pattern_redactor
 from chatbot.settings import Settings
@@ -63,11 +63,11 @@ def test_the_command_line_logs_by_the_companys_own_rules(
 ) -> None:
     written, root = io.StringIO(), logging.getLogger()
     before = root.handlers[:]
-    monkeypatch.setattr(chatbot.cli, "err", Console(file=written, width=200))
+    monkeypatch.setattr(chatbot.logs, "err", Console(file=written, width=200))
     rules = tmp_path / "rules.toml"
     rules.write_text("[codes]\nORDER_ID = ['\\bAC\\d{3}\\b']\n", encoding="utf-8")
     try:
-        chatbot.cli.start_logging("info", Settings(data_dir=tmp_path, privacy_rules=rules))
+        chatbot.logs.start_logging("info", Settings(data_dir=tmp_path, privacy_rules=rules))
         logging.getLogger("chatbot.anything").info("refund of AC123 for jo.march@mail.example")
     finally:
         root.handlers[:] = before
@@ -91,6 +91,6 @@ def test_wrong_rules_are_refused_with_what_is_wrong(tmp_path: Path, text: str, n
     rules = tmp_path / "rules.toml"
     rules.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
-        chatbot.cli.start_logging("info", Settings(data_dir=tmp_path, privacy_rules=rules))
+        chatbot.logs.start_logging("info", Settings(data_dir=tmp_path, privacy_rules=rules))
     assert named in caught.value.message
     assert caught.value.hint

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chatbot.database_url import engine_url
 from chatbot.errors import SettingsError
 from chatbot.settings import load_settings
 
@@ -124,3 +125,20 @@ def test_a_wrong_setting_beside_the_key_does_not_show_the_key(monkeypatch: pytes
     monkeypatch.setenv("FRONTDESK_OPENAI_API_KEY", "sk-secret")
     monkeypatch.setenv("FRONTDESK_PORT", "none")
     assert "sk-secret" not in problems()
+
+
+def test_one_setting_puts_postgres_in_the_place_of_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().database_address == f"sqlite:///{load_settings().database_path}"
+    address = "postgresql://desk:hidden@db.example/desk"
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", address)
+    settings = load_settings()
+    assert settings.database_address == address
+    assert "hidden" not in repr(settings)
+    driver = engine_url(settings.database_address).get_driver_name()
+    assert driver == engine_url("postgres://desk@db.example/desk").get_driver_name() == "psycopg"
+
+
+def test_a_database_that_is_neither_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTDESK_DATABASE_URL", "mysql://desk:hidden@db.example/desk")
+    assert "database_url: Value error, must begin with `postgresql://`" in problems()
+    assert "hidden" not in problems()

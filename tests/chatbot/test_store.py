@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event
 
 from chatbot.database import migrate
+from chatbot.database_url import engine_url
 from chatbot.errors import ConversationNotFoundError, InputError, StorageError
 from chatbot.export import to_json, to_markdown
 from chatbot.messages import (
@@ -28,7 +30,8 @@ from chatbot.messages import (
     ScreenReading,
 )
 from chatbot.schema import Base
-from chatbot.store import TITLE_CHARS, AdapterFeedback, ConversationStore, Evidence
+from chatbot.store import TITLE_CHARS, AdapterFeedback, ConversationStore, Evidence, _append, _owned
+from tests.postgres import PostgresServer
 
 PHOTO = Attachment("a" * 64, Kind.IMAGE, "image/png", "screen.png", 1234, 640, 480)
 SCREEN = ScreenReading("a" * 64, (OcrLine("Error E-07", 0.9, (0, 0, 9, 9)),), 640, 480, ("E-07",))
@@ -40,13 +43,20 @@ ANSWERED = Evidence(Decision.GENERATE, ("sure",), (RETURNS,), (("returns#0", 0.5
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'frontdesk.db'}"
+def url(database_url: str) -> str:
+    return database_url
 
 
 @pytest.fixture
 def store(url: str) -> Iterator[ConversationStore]:
     opened = ConversationStore(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[ConversationStore]:
+    opened = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
     yield opened
     opened.close()
 
@@ -133,7 +143,7 @@ def test_deleting_leaves_no_row_of_the_conversation_and_every_row_of_others(
     with pytest.raises(ConversationNotFoundError):
         store.get(gone, "ann")
     assert said(store, kept) == ["What is this?", "Within 45 days. [1]"]
-    with create_engine(url).connect() as connection:
+    with create_engine(engine_url(url)).connect() as connection:
         counts = [
             connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
             for table in ("conversations", "messages", "feedback")
@@ -189,7 +199,10 @@ def test_messages_from_many_threads_all_arrive_in_one_order(store: ConversationS
         assert [t for t in kept if t.startswith(f"{thread}-")] == [f"{thread}-{n}" for n in range(5)]
 
 
-def test_a_full_disk_is_a_readable_error_and_loses_nothing(store: ConversationStore, url: str) -> None:
+def test_a_full_disk_is_a_readable_error_and_loses_nothing(
+    sqlite_store: ConversationStore, tmp_path: Path
+) -> None:
+    store = sqlite_store
     conversation_id, _ = a_turn(store)
     before = said(store, conversation_id)
 
@@ -204,7 +217,7 @@ def test_a_full_disk_is_a_readable_error_and_loses_nothing(store: ConversationSt
 
     event.remove(store.database._engine, "begin", _fill)
     store.close()
-    again = ConversationStore(url)
+    again = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
     again.add_question(conversation_id, "ann", Message("Is there room now?"))
     assert said(again, conversation_id) == [*before, "Is there room now?"]
 
@@ -220,9 +233,45 @@ def test_a_file_that_is_no_database_is_a_readable_error(tmp_path: Path) -> None:
         ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
 
 
-def test_migrations_build_exactly_what_the_models_say(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
-    migrate(engine)
+def test_a_database_server_that_is_not_there_is_a_readable_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens
+        address = f"postgresql://frontdesk:hidden@127.0.0.1:{taken.getsockname()[1]}/frontdesk"
+        with pytest.raises(StorageError, match=r"cannot be used.*database server runs") as caught:
+            ConversationStore(address)
+    assert "hidden" not in str(caught.value)
+
+
+def test_what_a_database_refuses_is_told_without_what_the_customer_wrote(store: ConversationStore) -> None:
+    conversation_id, _ = a_turn(store)
+    with (
+        pytest.raises(StorageError, match="refused the change") as caught,
+        store.database.writing() as session,
+    ):
+        _append(session, _owned(session, conversation_id, "ann"), None, "my secret", attachments=[])  # type: ignore[arg-type]
+    assert "my secret" not in str(caught.value)
+
+
+def test_processes_that_start_together_migrate_once(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    failed: list[Exception] = []
+
+    def start() -> None:
+        try:
+            ConversationStore(url).close()
+        except StorageError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_migrations_build_exactly_what_the_models_say(store: ConversationStore) -> None:
+    engine = store.database._engine
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
@@ -230,7 +279,7 @@ def test_migrations_build_exactly_what_the_models_say(tmp_path: Path) -> None:
 
 def test_migrating_again_changes_nothing(store: ConversationStore, url: str) -> None:
     conversation_id, _ = a_turn(store)
-    migrate(create_engine(url))
+    migrate(create_engine(engine_url(url)))
     assert len(said(store, conversation_id)) == 2
 
 

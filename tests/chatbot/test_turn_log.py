@@ -1,7 +1,6 @@
 """Turns and events are kept in order, found again after a restart, and taken over from a process that ended."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ ASKED = ("question", {"text": "Hello?"})
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[ConversationStore]:
-    opened = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
+def store(database_url: str) -> Iterator[ConversationStore]:
+    opened = ConversationStore(database_url)
     yield opened
     opened.close()
 
@@ -60,8 +59,6 @@ def test_nothing_can_be_asked_or_told_in_the_conversation_of_another_visitor(
     with pytest.raises(ConversationNotFoundError):
         log.accept(conversation, "bob", HELLO, ASKED)
     with pytest.raises(ConversationNotFoundError):
-        log.open_ticket(conversation, "bob", "", "")
-    with pytest.raises(ConversationNotFoundError):
         log.after("0" * 32, 0)
 
 
@@ -77,22 +74,19 @@ def test_a_turn_is_taken_over_only_when_its_process_shows_no_life(store: Convers
     ended, alive = TurnLog(store.database, lease_s=-1), TurnLog(store.database)
     left = accepted(ended, conversation)
     kept = accepted(alive, conversation)
-    assert alive.claim_abandoned() == (left,)
-    assert alive.claim_abandoned() == ()
-    alive.release([kept.id])
-    assert alive.claim_abandoned() == (kept,)
+    assert alive.leases.claim_abandoned() == (left,)
+    assert alive.leases.claim_abandoned() == ()
+    alive.leases.release([kept.id])
+    assert alive.leases.claim_abandoned() == (kept,)
     alive.finish(kept, "done", {})
-    ended.renew([kept.id, left.id])
-    assert alive.claim_abandoned() == (left,)
+    ended.leases.renew([kept.id, left.id])
+    assert alive.leases.claim_abandoned() == (left,)
 
 
-def test_erasing_a_conversation_erases_its_turns_events_and_tickets(store: ConversationStore) -> None:
+def test_erasing_a_conversation_erases_its_turns_and_events(store: ConversationStore) -> None:
     log, conversation = TurnLog(store.database), store.create("ann").id
     turn = accepted(log, conversation)
-    ticket, is_new = log.open_ticket(conversation, "ann", "call me", "ann@example.com")
-    assert is_new
-    assert log.open_ticket(conversation, "ann", "", "") == (ticket, False)
     store.delete(conversation, "ann")
     with pytest.raises(ConversationNotFoundError):
         log.finish(turn, "done", {})
-    assert TurnLog(store.database, lease_s=-1).claim_abandoned() == ()
+    assert TurnLog(store.database, lease_s=-1).leases.claim_abandoned() == ()

@@ -114,6 +114,17 @@ def test_html_becomes_text_with_headings_lists_tables_and_image_texts():
     )
 
 
+def test_paragraphs_in_cells_stay_in_their_row_and_layout_tables_are_taken_apart():
+    cells = (
+        "<table><tr><th><p>Light</p></th><th><div>Meaning</div></th></tr>"
+        "<tr><td><p>red</p><p>dark</p></td><td>x</td></tr></table>"
+    )
+    found = document(f"<html><body>{cells}</body></html>", "a.html")
+    assert found.text == "| Light | Meaning |\n| --- | --- |\n| red dark | x |"
+    layout = "<table><tr><td><h1>Reset</h1><p>Hold it.</p></td></tr></table>"
+    assert "# Reset\n\nHold it." in document(f"<html><body>{layout}</body></html>", "a.html").text
+
+
 def test_html_is_known_by_its_content():
     assert document(HTML, "reset.md").title == "Reset the router"
 

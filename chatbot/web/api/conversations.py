@@ -15,6 +15,7 @@ from chatbot.web.api.stream import EventStream
 from chatbot.web.auth import Visitor, customer_id, new_visitor_id
 from chatbot.web_settings import DEFAULT_SITE
 
+LATEST = "latest"
 _HOUR_S = 3600.0
 _MOST_EVENTS = 2**53
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -42,7 +43,7 @@ class StartRequest(BaseModel):
         None, max_length=8192, description="A JWT of the help desk that says which customer this is."
     )
     conversation_id: str | None = Field(
-        None, max_length=64, description="One of the visitor's own to go on with."
+        None, max_length=64, description="One of the visitor's own to go on with, or `latest`."
     )
 
 
@@ -113,9 +114,8 @@ class ConversationRoutes:
         parts.check_origin(request, body.site)
         parts.count(request, "conversations", "", settings.conversations_per_hour, _HOUR_S)
         visitor_id = self._who(body)
-        if body.conversation_id:
-            parts.store.get(body.conversation_id, visitor_id)
-            conversation_id = body.conversation_id
+        if conversation_id := self._wanted(body, visitor_id):
+            parts.store.get(conversation_id, visitor_id)
             response.status_code = 200
         else:
             conversation_id = parts.store.create(visitor_id).id
@@ -127,6 +127,12 @@ class ConversationRoutes:
             resume_token=parts.tokens.resume(body.site, visitor_id),
             conversations=[wire.summary(c) for c in parts.store.list(visitor_id)],
         )
+
+    def _wanted(self, body: StartRequest, visitor_id: str) -> str | None:
+        """The conversation to go on with; None for a new one."""
+        if body.conversation_id != LATEST:
+            return body.conversation_id
+        return next((c.id for c in self._parts.store.list(visitor_id)), None)
 
     def _who(self, body: StartRequest) -> str:
         if body.customer_token:

@@ -68,6 +68,13 @@ class Hub:
         for subscription in woken:
             subscription.ring()
 
+    def notify_all(self) -> None:
+        """Wakes every stream."""
+        with self._lock:
+            woken = [subscription for group in self._open.values() for subscription in group]
+        for subscription in woken:
+            subscription.ring()
+
     def refuse(self) -> None:
         """Says that nothing new is taken, while streams go on."""
         self.is_refusing = True
@@ -75,10 +82,7 @@ class Hub:
     def close(self) -> None:
         """Lets every stream end after what there is."""
         self.is_closing = self.is_refusing = True
-        with self._lock:
-            woken = [subscription for group in self._open.values() for subscription in group]
-        for subscription in woken:
-            subscription.ring()
+        self.notify_all()
 
     @property
     def streams(self) -> int:

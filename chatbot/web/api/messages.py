@@ -1,4 +1,4 @@
-"""Routes of messages: send, correct, stop, rate, ask for a person, open a source or an upload."""
+"""Routes of messages: send, correct, stop, rate, open a source or an upload."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -55,22 +55,6 @@ class FeedbackRequest(BaseModel):
     comment: str = Field("", max_length=4000)
 
 
-class PersonRequest(BaseModel):
-    """What a person should know, and how to reach the customer."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    note: str = Field("", max_length=4000)
-    contact: str = Field("", max_length=254, examples=["ann@example.com"])
-
-
-class TicketView(BaseModel):
-    """A person has been asked for."""
-
-    ticket_id: str
-    status: Literal["open"] = "open"
-
-
 class MessageRoutes:
     """The routes, on the parts they share."""
 
@@ -109,18 +93,13 @@ class MessageRoutes:
         @router.post("/turns/{turn_id}/stop", status_code=204)
         def stop_turn(conversation_id: Id, turn_id: Id, who: visitor) -> None:
             """Stops an answer; what has been said stays. A turn that has ended already is left alone."""
-            self._parts.runner.stop(conversation_id, turn_id)
+            self._parts.runner.stop_anywhere(conversation_id, turn_id)
 
         @router.post("/messages/{message_id}/feedback", status_code=204)
         def rate_answer(conversation_id: Id, message_id: Id, who: visitor, body: FeedbackRequest) -> None:
             """Rates an answer; the newest rating counts."""
             owned_message(self._parts, conversation_id, message_id, who, "assistant")
             self._parts.store.add_feedback(message_id, who.visitor_id, body.rating, clean_text(body.comment))
-
-        @router.post("/person", status_code=201)
-        def request_person(conversation_id: Id, who: visitor, body: PersonRequest) -> TicketView:
-            """Asks for a person; while the request is open, asking again gives the same ticket."""
-            return self._ask_for_person(conversation_id, who, body)
 
         @router.get("/messages/{message_id}/citations/{number}")
         def read_citation(
@@ -154,14 +133,6 @@ class MessageRoutes:
         if is_new:
             self._parts.runner.submit(turn)
         return Accepted(turn_id=turn.id, conversation_id=conversation_id)
-
-    def _ask_for_person(self, conversation_id: str, who: Visitor, body: PersonRequest) -> TicketView:
-        note, contact = clean_text(body.note), clean_text(body.contact)
-        ticket, is_new = self._parts.turns.open_ticket(conversation_id, who.visitor_id, note, contact)
-        if is_new:
-            self._parts.turns.append(conversation_id, "person_requested", {"ticket_id": ticket.id})
-            self._parts.hub.notify(conversation_id)
-        return TicketView(ticket_id=ticket.id)
 
     def _passage(self, conversation_id: str, message_id: str, number: int, who: Visitor) -> wire.PassageView:
         answer = owned_message(self._parts, conversation_id, message_id, who, "assistant")

@@ -12,7 +12,9 @@ from chatbot.web.api.document import PAGE_HEADERS, document, page
 from chatbot.web.api.guard import PREFIXES, Guard
 from chatbot.web.api.messages import MessageRoutes
 from chatbot.web.api.parts import ApiParts, Bearer, key_holder
+from chatbot.web.api.persons import PersonRoutes
 from chatbot.web.api.problems import add_handlers, problem
+from chatbot.web.api.sites import SiteRoutes
 from chatbot.web.metrics import MEDIA_TYPE
 from chatbot.web.openai_api.routes import OpenAIRoutes
 
@@ -34,6 +36,8 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
     routers = [
         ConversationRoutes(parts).router(),
         MessageRoutes(parts).router(),
+        SiteRoutes(parts).router(),
+        PersonRoutes(parts).router(),
         OpenAIRoutes(parts, parts.perceiver).router(),
     ]
     for router in routers:

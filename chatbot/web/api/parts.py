@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from chatbot.api_keys import ApiKey, ApiKeyStore, Scope
 from chatbot.assistant import Perceives
 from chatbot.attachments import AttachmentStore
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.turn_log import TurnLog
@@ -32,6 +33,7 @@ class ApiParts:
     settings: Settings
     store: ConversationStore
     attachments: AttachmentStore
+    handoff: HandoffDesk
     turns: TurnLog
     hub: Hub
     runner: TurnRunner
@@ -49,13 +51,15 @@ class ApiParts:
         settings: Settings,
         store: ConversationStore,
         attachments: AttachmentStore,
+        handoff: HandoffDesk,
         assistant: Callable[[], Responds],
         perceiver: Callable[[], Perceives],
         secret: str,
     ) -> "ApiParts":
         """Puts the parts together; nothing runs yet."""
         web = settings.web
-        turns, hub = TurnLog(store.database), Hub(web.max_streams)
+        turns, hub = TurnLog(store.database, web.turn_lease_s), Hub(web.max_streams)
+        handoff.watchers.append(hub.notify)
         metrics = Metrics()
         measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
         runner = TurnRunner(assistant=measured, store=store, turns=turns, hub=hub, workers=web.turn_workers)
@@ -63,6 +67,7 @@ class ApiParts:
             settings=settings,
             store=store,
             attachments=attachments,
+            handoff=handoff,
             turns=turns,
             hub=hub,
             runner=runner,

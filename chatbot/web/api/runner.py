@@ -8,11 +8,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import pairwise
 from typing import Protocol
 
-from chatbot.errors import ConversationNotFoundError, FrontdeskError
+from chatbot.errors import ConversationNotFoundError, FrontdeskError, StorageError, TurnTakenOverError
 from chatbot.messages import Done, Message, StreamEvent
+from chatbot.notices import Listener, Notice
 from chatbot.store import ConversationStore, StoredMessage
 from chatbot.turn_log import Turn, TurnLog
 from chatbot.web.api import wire
@@ -56,6 +56,8 @@ class TurnRunner:
         self._waiting: deque[Turn] = deque()
         self._running: dict[str, Turn] = {}
         self._stopped: set[str] = set()
+        self._held: set[str] = set()  # waiting turns whose conversation is answered by another process
+        self._woken: set[str] = set()  # conversations that had news while one of their turns was looked at
         self._changed = threading.Condition()
         self._closing = False
         self._threads = [
@@ -63,11 +65,13 @@ class TurnRunner:
         ]
         self._keeper = threading.Thread(target=self._keep_leases, name="turn-leases", daemon=True)
         self._closed = threading.Event()
+        self._listener = Listener(store.database, self._hear, self._hear_all)
 
     def start(self) -> None:
         """Begins to work, with what another process has left undone."""
         for thread in (*self._threads, self._keeper):
             thread.start()
+        self._listener.start()
 
     def submit(self, turn: Turn) -> None:
         """Puts an accepted turn into the line."""
@@ -105,6 +109,11 @@ class TurnRunner:
                 self._stopped.add(turn_id)
         return known
 
+    def stop_anywhere(self, conversation_id: str, turn_id: str) -> None:
+        """Ends a turn after what has been said, in whichever process answers it."""
+        if not self.stop(conversation_id, turn_id):
+            self._turns.announce([Notice(conversation_id, turn_id)])
+
     def close(self, timeout_s: float) -> None:
         """Takes nothing new from the line, finishes what has begun and leaves the rest to whoever starts next."""
         with self._changed:
@@ -115,43 +124,94 @@ class TurnRunner:
             self._waiting.clear()
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._running, timeout_s)
-            left += self._running.values()
+            left += (*self._waiting, *self._running.values())
         self._closed.set()
-        if left:
-            self._turns.release([turn.id for turn in left])
+        self._listener.close()
+        self._turns.leases.release([turn.id for turn in left])
 
     def _work(self) -> None:
         while (turn := self._next()) is not None:
+            is_put_back = False
             try:
-                self._run(turn)
+                is_put_back = not self._begin(turn)
+                if not is_put_back:
+                    self._run(turn)
+            except (TurnTakenOverError, ConversationNotFoundError) as error:
+                log.info("a turn was left: %s", error)
             finally:
-                with self._changed:
-                    self._running.pop(turn.conversation_id, None)
-                    self._stopped.discard(turn.id)
-                    self._changed.notify_all()
+                self._leave(turn, is_put_back)
                 self._hub.notify(turn.conversation_id)
 
     def _next(self) -> Turn | None:
         with self._changed:
             while not self._closing:
-                turn = next((t for t in self._waiting if t.conversation_id not in self._running), None)
-                if turn:
+                busy = self._running
+                free = (t for t in self._waiting if t.conversation_id not in busy and t.id not in self._held)
+                if turn := next(free, None):
                     self._waiting.remove(turn)
                     self._running[turn.conversation_id] = turn
-                    moved = {t.conversation_id for t in (*self._waiting, turn)}
-                    break
+                    self._woken.discard(turn.conversation_id)
+                    return turn
                 self._changed.wait()
+        return None
+
+    def _begin(self, turn: Turn) -> bool:
+        """False when it is not its time: another process answers an earlier message of the conversation."""
+        try:
+            if not self._turns.leases.begin(turn):
+                return False
+            with self._changed:
+                moved = {t.conversation_id for t in (*self._waiting, turn)}
+            for conversation_id in moved:
+                self._hub.notify(conversation_id)
+            self._turns.announce(Notice(conversation_id) for conversation_id in moved)
+        except StorageError as error:
+            log.error("a turn could not be begun", exc_info=error)
+            return False
+        return True
+
+    def _leave(self, turn: Turn, is_put_back: bool) -> None:
+        with self._changed:
+            self._running.pop(turn.conversation_id, None)
+            if is_put_back:
+                self._waiting.appendleft(turn)
+                if turn.conversation_id not in self._woken:
+                    self._held.add(turn.id)
             else:
-                return None
-        for conversation_id in moved:
-            self._hub.notify(conversation_id)
-        return turn
+                self._stopped.discard(turn.id)
+                self._let_go(turn.conversation_id)
+            self._woken.discard(turn.conversation_id)
+            self._changed.notify_all()
+
+    def _let_go(self, conversation_id: str = "") -> None:
+        """Looks again at turns that were put back, of one conversation or of all."""
+        for turn in (*self._waiting, *self._running.values()):
+            if conversation_id in ("", turn.conversation_id):
+                self._held.discard(turn.id)
+                self._woken.add(turn.conversation_id)
+
+    def _hear(self, notice: Notice) -> None:
+        if notice.stopped_turn:
+            self.stop(notice.conversation_id, notice.stopped_turn)
+            return
+        self._hub.notify(notice.conversation_id)
+        with self._changed:
+            self._let_go(notice.conversation_id)
+            self._changed.notify_all()
+
+    def _hear_all(self) -> None:
+        self._hub.notify_all()
+        with self._changed:
+            self._let_go()
+            self._changed.notify_all()
 
     def _run(self, turn: Turn) -> None:
         try:
             self._answer(turn)
         except ConversationNotFoundError:
             log.info("the conversation of a turn was erased")
+        except TurnTakenOverError:
+            self._finish_answered(turn)
         except FrontdeskError as error:
             log.warning("a turn failed", exc_info=error)
             self._finish(turn, *wire.failed_event(turn.id, str(error)))
@@ -170,42 +230,48 @@ class TurnRunner:
                 if told := wire.event(turn.id, happened):
                     if isinstance(happened, Done):
                         return self._finish(turn, *told)
-                    self._turns.append(turn.conversation_id, *told)
+                    self._turns.tell(turn, *told)
                     self._hub.notify(turn.conversation_id)
         if answer := self._stored_answer(turn):
             return self._finish(turn, *wire.done_event(turn.id, answer))
         return self._finish(turn, *wire.failed_event(turn.id, "The answer was stopped."))
 
+    def _finish_answered(self, turn: Turn) -> None:
+        """Tells the answer that a process kept which had lost the turn; that one tells nothing more."""
+        if answer := self._stored_answer(turn):
+            self._finish(turn, *wire.done_event(turn.id, answer))
+
     def _stored_answer(self, turn: Turn) -> StoredMessage | None:
-        messages = self._store.get(turn.conversation_id, turn.visitor_id).messages
-        after = [b for a, b in pairwise(messages) if a.id == turn.id]
-        return after[0] if after and after[0].role == "assistant" else None
+        return self._store.answer_to(turn.conversation_id, turn.visitor_id, turn.id)
 
     def _finish(self, turn: Turn, name: str, data: dict[str, object]) -> None:
         try:
             self._turns.finish(turn, name, data)
+        except (ConversationNotFoundError, TurnTakenOverError) as error:
+            log.info("a turn was left: %s", error)
         except FrontdeskError as error:
             log.error("the end of a turn could not be kept", exc_info=error)
 
     def _keep_leases(self) -> None:
         while True:
             try:
-                self._turns.renew(list(self._mine()))
+                self._turns.leases.renew(list(self._mine()))
                 self._take_over()
+                self._hear_all()
             except FrontdeskError as error:
                 log.error("turns could not be looked after", exc_info=error)
-            if self._closed.wait(self._turns.lease_s / 4):
+            if self._closed.wait(self._turns.leases.lease_s / 4):
                 return
 
     def _take_over(self) -> None:
         with self._changed:
             if self._closing:
                 return
-        claimed = self._turns.claim_abandoned()
+        claimed = self._turns.leases.claim_abandoned()
         mine = self._mine()  # after a pause of the whole machine its own turns look abandoned too
         for turn in claimed:
             if turn.id not in mine:
-                self._turns.append(turn.conversation_id, "restarted", {"turn_id": turn.id})
+                self._turns.tell(turn, "restarted", {"turn_id": turn.id})
                 self.submit(turn)
 
     def _mine(self) -> set[str]:

@@ -2,17 +2,17 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from anyio.to_thread import run_sync
 
 from chatbot.errors import ConversationNotFoundError
-from chatbot.turn_log import TurnLog
+from chatbot.turn_log import LoggedEvent, TurnLog
 from chatbot.web.api.hub import Hub, Subscription
 from chatbot.web.api.runner import TurnRunner
 
-POLL_S = 2.0  # another process may have written
+POLL_S = 2.0  # a notice of another process may have been lost
 HEARTBEAT_S = 15.0
 _RETRY_MS = 1_000
 
@@ -46,13 +46,13 @@ class EventStream:
         while True:
             is_last = self._hub.is_closing or time.monotonic() >= ends_s
             try:
-                events = await run_sync(self._turns.after, conversation_id, after)
+                events, elsewhere = await run_sync(self._read, conversation_id, after)
             except ConversationNotFoundError:
                 yield frame("erased", {})
                 return
             parts = [frame(e.name, e.data, e.seq) for e in events]
             after = events[-1].seq if events else after
-            positions = self._runner.positions(conversation_id)
+            positions = {**elsewhere, **self._runner.positions(conversation_id)}
             parts += [
                 frame("queue", {"turn_id": t, "position": p})
                 for t, p in positions.items()
@@ -68,6 +68,11 @@ class EventStream:
                 return
             if not events and not is_last:
                 await subscription.wait(max(0.0, min(POLL_S, ends_s - time.monotonic())))
+
+    def _read(self, conversation_id: str, after: int) -> tuple[Sequence[LoggedEvent], Mapping[str, int]]:
+        """What is new, and the places in the lines of other processes."""
+        events = self._turns.after(conversation_id, after)
+        return events, self._turns.leases.places_elsewhere(conversation_id)
 
 
 def frame(name: str, data: Any, seq: int | None = None) -> bytes:

@@ -78,17 +78,18 @@ class FeedbackView(BaseModel):
 
 
 class MessageView(BaseModel):
-    """A question (`user`) or an answer (`assistant`)."""
+    """A question (`user`), an answer (`assistant`) or what a person of the team said (`person`, with `author`)."""
 
     id: str = Field(examples=[_ID])
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "person"]
+    author: str = Field("", description="Name of the person.")
     text: str = Field(examples=["How long can I return a Dot?"])
     created_at: datetime = Field(examples=[_MINUTE])
     attachments: list[AttachmentView] = []
     readings: list[ReadingView] = []
     problems: list[str] = Field([], description="What of the message could not be read, or went wrong.")
     citations: list[CitationView] = []
-    decision: Literal["template", "generate", "decline"] | None = None
+    decision: Literal["template", "generate", "decline", "handoff", "person"] | None = None
     stopped: bool = False
     feedback: FeedbackView | None = None
 
@@ -175,6 +176,7 @@ def message_view(message: StoredMessage) -> MessageView:
     return MessageView(
         id=message.id,
         role=message.role,
+        author=message.author,
         text=message.text,
         created_at=message.created_at,
         attachments=[attachment_view(a) for a in message.attachments],

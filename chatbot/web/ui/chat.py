@@ -111,6 +111,7 @@ class ChatPage:
         as_html: Wraps our own markup into the component that shows it.
         max_attachments: Most uploads taken from one message.
         is_ready: Whether the models are loaded.
+        is_with_person: Whether a person has the conversation of this id.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class ChatPage:
         as_html: Callable[[str], Any],
         max_attachments: int,
         is_ready: Callable[[], bool] = lambda: True,
+        is_with_person: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._attachments = attachments
@@ -129,6 +131,7 @@ class ChatPage:
         self._as_html = as_html
         self._max_attachments = max_attachments
         self._is_ready = is_ready
+        self._is_with_person = is_with_person
         self._stops: dict[str, threading.Event] = {}
 
     def visitor(self, known: str | None) -> str:
@@ -145,7 +148,21 @@ class ChatPage:
             conversation = self._store.get(visit.conversation_id, visit.visitor_id)
         except FrontdeskError:
             return []
-        return chat_messages(conversation.messages, self._attachments.path, self._as_html, visit.language)
+        return chat_messages(
+            conversation.messages,
+            self._attachments.path,
+            self._as_html,
+            visit.language,
+            is_with_person=self._is_with_person(conversation.id),
+        )
+
+    def has(self, visit: Visit) -> bool:
+        """Whether the chosen conversation is the visitor's own."""
+        try:
+            self._store.get(visit.conversation_id, visit.visitor_id)
+        except FrontdeskError:
+            return False
+        return True
 
     def readings(self, visit: Visit) -> list[tuple[str, str, str]]:
         """What was read in the newest question, for correction."""
@@ -156,11 +173,9 @@ class ChatPage:
 
     def start(self, visit: Visit) -> Visit:
         """The visit with a conversation of the visitor's own: a new one if none is chosen."""
-        try:
-            self._store.get(visit.conversation_id, visit.visitor_id)
-        except FrontdeskError:
-            return replace(visit, conversation_id=self._store.create(visit.visitor_id).id)
-        return visit
+        if self.has(visit):
+            return visit
+        return replace(visit, conversation_id=self._store.create(visit.visitor_id).id)
 
     def waiting(self, visit: Visit) -> str:
         """What the status line says before the first stage begins."""
@@ -232,6 +247,10 @@ class ChatPage:
                 events.close()  # type: ignore[attr-defined]
                 return
             yield View([*before, *answer.messages(self._as_html, visit.language)], status, readings)
+
+    def is_answering(self, session: str) -> bool:
+        """Whether an answer is streaming to a browser tab."""
+        return session in self._stops
 
     def stop(self, session: str) -> None:
         """Stops the answer that is streaming to a browser tab, if one is."""

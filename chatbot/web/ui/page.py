@@ -9,8 +9,10 @@ from typing import Any
 import gradio as gr
 
 from chatbot.errors import FrontdeskError
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.store import ConversationStore
 from chatbot.web.ui.chat import ChatPage, Responds, StoresAttachments, View, Visit
+from chatbot.web.ui.person import PersonPart
 from chatbot.web.ui.render import conversation_choices, status_html
 from chatbot.web.ui.texts import TEXTS, language_of_browser
 
@@ -34,6 +36,7 @@ class PageParts:
 
     store: ConversationStore
     attachments: StoresAttachments
+    handoff: HandoffDesk
     assistant: Callable[[], Responds]
     max_attachments: int
     browser_secret: str
@@ -51,6 +54,7 @@ def build_page(parts: PageParts) -> gr.Blocks:
         as_html=lambda markup: gr.HTML(markup, padding=False),
         max_attachments=parts.max_attachments,
         is_ready=parts.is_ready,
+        is_with_person=parts.handoff.is_with_person,
     )
     return _Page(chat, parts).blocks
 
@@ -60,6 +64,7 @@ class _Page:
 
     def __init__(self, chat: ChatPage, parts: PageParts) -> None:
         self._chat = chat
+        self._handoff = parts.handoff
         self._company = parts.company_name
         with gr.Blocks(title=self._company, fill_height=True, analytics_enabled=False) as self.blocks:
             self.visitor = gr.BrowserState(None, storage_key="frontdesk-visitor", secret=parts.browser_secret)
@@ -113,6 +118,7 @@ class _Page:
                 examples=[{"text": text} for text in examples],
             )
             self.status = gr.HTML(status_html(""), padding=False)
+            self.person = PersonPart(self._chat, self._handoff, I18N)
             with gr.Row(visible=False, elem_id="fd-comment-row") as self.comment_row:
                 self.comment = gr.Textbox(
                     label=I18N("comment"), elem_id="fd-comment", scale=4, max_length=4000
@@ -146,8 +152,8 @@ class _Page:
         here = [self.visitor, self.current]
         listing = [self.list, self.manage, self.title]
         shown = [self.chatbot, self.status, self.read, self.hashes, *self.fields]
-        turn = [*here, *listing, self.box, self.comment_row, *shown]
-        opened = [*here, *listing, *shown]
+        turn = [*here, *listing, self.box, self.comment_row, *shown, *self.person.shown]
+        opened = [*here, *listing, *shown, *self.person.shown]
         self.blocks.load(self._load, here, [*opened, self.box, self.header], show_progress="hidden")
         quiet: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}  # the status line tells
         self.box.submit(self._send, [self.box, *here], turn, **quiet)
@@ -174,6 +180,7 @@ class _Page:
             [self.comment_row, self.status],
             **quiet,
         )
+        self.person.wire(self._ask_person, self._look, here, opened, self.chatbot)
         self.blocks.unload(self._stop)
 
     def _visit(self, visitor: str | None, current: str | None, request: gr.Request) -> Visit:
@@ -196,6 +203,7 @@ class _Page:
         return {
             **self._listing(visit),
             **self._shown(visit, View(self._chat.messages(visit), readings=self._chat.readings(visit))),
+            **self.person.updates(visit),
         }
 
     def _listing(self, visit: Visit) -> dict[Any, Any]:
@@ -254,7 +262,11 @@ class _Page:
     def _stream(self, visit: Visit, message: Any) -> Iterator[dict[Any, Any]]:
         for view in self._chat.send(visit, message):
             yield self._shown(visit, view)
-        yield {**self._listing(visit), self.box: gr.MultimodalTextbox(submit_btn=True, stop_btn=False)}
+        yield {
+            **self._listing(visit),
+            self.box: gr.MultimodalTextbox(submit_btn=True, stop_btn=False),
+            **self.person.updates(visit),
+        }
 
     def _send_example(
         self, visitor: str | None, current: str | None, request: gr.Request, event: gr.SelectData
@@ -270,6 +282,23 @@ class _Page:
         except FrontdeskError as error:
             raise gr.Error(str(error)) from error
         yield from self._stream(visit, message)
+
+    def _ask_person(self, visitor: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
+        visit = self._chat.start(self._visit(visitor, current, request))
+        try:
+            self.person.ask(visit)
+        except FrontdeskError as error:
+            raise gr.Error(str(error)) from error
+        return self._opened(visit)
+
+    def _look(
+        self, seen: str, visitor: str | None, current: str | None, request: gr.Request
+    ) -> dict[Any, Any]:
+        """What has changed while a person is waited for or there."""
+        visit = self._visit(visitor, current, request)
+        if self._chat.is_answering(visit.session) or self.person.signature(visit) == seen:
+            return {self.person.seen: seen}
+        return {self.chatbot: self._chat.messages(visit), **self.person.updates(visit)}
 
     def _stop(self, request: gr.Request) -> None:
         self._chat.stop(request.session_hash or "")

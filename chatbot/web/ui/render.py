@@ -150,18 +150,25 @@ def chat_messages(
     path_of: Callable[[Attachment], Path],
     as_html: Callable[[str], Any],
     language: Language,
+    *,
+    is_with_person: bool = False,
 ) -> list[ChatMessage]:
     """The whole conversation for the chat component.
 
     Args:
         path_of: Where an attachment is stored.
         as_html: Wraps markup of ours into the component that shows it.
+        is_with_person: A person has the conversation, so that no answer of the assistant is missing.
     """
     shown: list[ChatMessage] = []
     for position, message in enumerate(messages):
-        if message.role == "user":
+        if message.role == "person":
+            is_with_person = True  # as far as is known, until the assistant speaks again
+            shown.append(person_message(message))
+        elif message.role == "user":
             shown += question_messages(message.text, message.attachments, path_of, as_html)
-            if position + 1 == len(messages) or messages[position + 1].role == "user":
+            is_last = position + 1 == len(messages) or messages[position + 1].role == "user"
+            if is_last and not is_with_person:
                 shown.append({"role": "assistant", "content": notice(TEXTS[language]["unanswered"])})
         else:
             shown += answer_messages(message, as_html, language)
@@ -181,6 +188,14 @@ def question_messages(
     if text:
         shown.append({"role": "user", "content": safe_markdown(text)})
     return shown
+
+
+def person_message(message: StoredMessage) -> ChatMessage:
+    """What a person of the team said, under their name."""
+    return {
+        "role": "assistant",
+        "content": f"**{safe_markdown(message.author)}**\n\n{safe_markdown(message.text)}",
+    }
 
 
 def answer_messages(

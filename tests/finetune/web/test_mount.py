@@ -37,6 +37,16 @@ def test_the_page_is_served_and_named(app: FastAPI, client: TestClient) -> None:
     assert "ft-files" in client.get(f"{PATH}/config").text
 
 
+def test_the_widget_is_served_beside_it(client: TestClient) -> None:
+    assert client.get("/widget/widget.js").headers["access-control-allow-origin"] == "*"
+    assert client.get("/widget/nothing").status_code == 404
+    assert "widget/widget.js" in client.get("/demo").text
+    started = client.post(
+        "/api/v1/conversations", json={"site": "demo", "customer_token": client.post("/demo/token").text}
+    )
+    assert started.status_code == 201
+
+
 def test_a_customers_page_its_api_and_its_configuration_hold_nothing_of_it(client: TestClient) -> None:
     pages = [
         "/",

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
 from chatbot.database import Database
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.web.api.mount import add_api
@@ -154,6 +155,7 @@ def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:
         }
         settings = Settings(data_dir=tmp_path, web=WebSettings(**{"sites": SITES, **generous, **web}))
         store = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
+        handoff = HandoffDesk(store, settings.handoff)
         perceiver, speaking = FakePerceiver(), generator or FakeGenerator()
         assistant = Assistant(
             store=store,
@@ -161,11 +163,13 @@ def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:
             knowledge_base=FakeKnowledgeBase(),
             generator=speaking,
             settings=settings,
+            handoff=handoff,
         )
         parts = ApiParts.build(
             settings=settings,
             store=store,
             attachments=AttachmentStore(tmp_path / "attachments", settings),
+            handoff=handoff,
             assistant=lambda: assistant,
             perceiver=lambda: perceiver,
             secret=SECRET,

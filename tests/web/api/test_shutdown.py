@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import httpx
 
-from chatbot.turn_log import TurnLog
+from chatbot.schema import TurnRow
 from tests.web.api.conftest import PATIENCE_S, Desk, MakeDesk, SlowGenerator, Visit
 from tests.web.api.test_conversations import RETURNS, names, read_until
 
@@ -57,7 +57,7 @@ def test_a_turn_of_a_killed_process_is_answered_once_by_the_next(make_desk: Make
     visit.until("delta")
     before.parts.runner._closed.set()  # it looks after its turns no more, as if it were killed
     before.parts.runner._keeper.join(PATIENCE_S)
-    before.parts.turns.release([turn_id])
+    before.parts.turns.leases.release([turn_id])
     after = Visit(make_desk(), visit.started)
     done = after.until("done", turn_id)[-1]["data"]
     assert done["text"] == "You can return a Dot within 45 days. [1]"
@@ -72,12 +72,9 @@ def test_a_turn_of_a_killed_process_is_answered_once_by_the_next(make_desk: Make
 def test_an_answer_that_was_stored_before_the_kill_is_told_and_not_made_again(make_desk: MakeDesk) -> None:
     visit = make_desk().visit()
     done = visit.answered(RETURNS)
-    log = TurnLog(visit.desk.parts.store.database, lease_s=-1)
     with visit.desk.parts.store.database.writing() as session:
-        from chatbot.schema import TurnRow
-
-        session.get_one(TurnRow, done["turn_id"]).is_done = False
-    log.renew([done["turn_id"]])
+        row = session.get_one(TurnRow, done["turn_id"])
+        row.is_done, row.lease_until = False, None
     after = Visit(make_desk(), visit.started)
     after.until("restarted")
     events = [e for e in after.until("done") if e["event"] == "done"]
@@ -91,7 +88,7 @@ def test_a_process_that_was_paused_does_not_begin_its_own_turn_again(make_desk: 
     visit = desk.visit()
     turn_id = visit.ask(RETURNS)
     visit.until("decided")
-    desk.parts.turns.release([turn_id])  # as its lease is after a long pause
+    desk.parts.turns.leases.release([turn_id])  # as its lease is after a long pause
     desk.parts.runner._take_over()
     generator.go_on.release(200)
     assert "restarted" not in names(visit.until("done", turn_id))

@@ -1,0 +1,1 @@
+"""The embeddable widget: its files, and a page that shows it."""

@@ -1,0 +1,29 @@
+"""Records (documents and FAQ entries) as plain values and back: for the index, other processes and exports."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from knowledge_base.documents import Document, FaqEntry
+
+Record = Document | FaqEntry
+
+
+def record_to_dict(record: Record) -> dict[str, Any]:
+    """A record as values that JSON knows; an empty list of pages is left out."""
+    values = asdict(record)
+    if not values.get("pages", True):
+        del values["pages"]
+    return values
+
+
+def record_from_dict(values: Mapping[str, Any]) -> Record:
+    """The record again; keys of later versions are passed over.
+
+    Raises:
+        TypeError: A value that must be there is not.
+    """
+    kind = FaqEntry if "question" in values else Document
+    known = {f.name for f in fields(kind)}
+    tuples = {name: tuple(values[name]) for name in ("phrasings", "pages") if name in values}
+    return kind(**{name: value for name, value in {**values, **tuples}.items() if name in known})

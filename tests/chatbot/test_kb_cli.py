@@ -1,0 +1,108 @@
+"""`frontdesk kb`: what it prints and how it ends, with a tiny embedder."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app import cli
+from chatbot.services import Services
+from knowledge_base.base import KnowledgeBase
+from tests.knowledge_base.conftest import HashingEmbedder, write_help_centre
+from tests.knowledge_base.site_server import serving
+
+
+@pytest.fixture
+def kb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def opened(services: Services) -> KnowledgeBase:
+        settings = services.settings
+        knowledge_base = KnowledgeBase(
+            settings.data_dir / "chroma", HashingEmbedder(), settings.knowledge_base
+        )
+        services._closers.append(knowledge_base.close)
+        return knowledge_base
+
+    monkeypatch.setattr(Services, "knowledge_base", opened)
+
+    def run(*words: str, **more: str) -> Result:
+        environment = {"FRONTDESK_DATA_DIR": str(tmp_path / "data"), "COLUMNS": "200", **more}
+        return CliRunner().invoke(cli, ["kb", *words], env=environment)
+
+    return run
+
+
+def printed(done: Result) -> dict:
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_whole_life_of_documents(kb, tmp_path: Path) -> None:
+    folder = write_help_centre(tmp_path / "help")
+    added = printed(kb("sync", str(folder), "--json"))
+    assert added == {"added": 9, "updated": 0, "unchanged": 0, "removed": 0, "failed": []}
+    assert printed(kb("stats", "--json"))["documents"] == 3
+    entries = printed(kb("list", "--json"))["entries"]
+    assert {e["origin"] for e in entries} == {f"sync:{folder.resolve()}"}
+    assert printed(kb("list", "--origin", "upload", "--json")) == {"entries": []}
+
+    shown = printed(kb("show", "status-light", "--json"))
+    assert (shown["title"], shown["url"]) == ("The status light", "https://help.example/light")
+    assert "Solid amber" in shown["text"]
+    assert "delivery time" in printed(kb("show", "faq:ship", "--json"))["all_phrasings"]
+
+    found = printed(kb("search", "solid amber", "-k", "2", "--json"))
+    assert found["chunks"][0]["document_id"] in ("status-light", "faq:amber")
+    assert {"score", "scores", "page", "text"} <= set(found["chunks"][0])
+    assert found["faq"][0]["id"] == "amber"
+
+    file = tmp_path / "all.jsonl"
+    assert printed(kb("export", str(file), "--json"))["exported"] == 9
+    assert printed(kb("remove", "errors", "faq:ship", "--json"))["removed"] == 2
+    assert printed(kb("import", str(file), "--json"))["added"] == 2
+    assert printed(kb("reindex", "--json"))["unchanged"] == 9
+    assert printed(kb("remove", "--origin", f"sync:{folder.resolve()}", "--json"))["removed"] == 9
+
+
+def test_a_website_and_a_page_are_addresses(kb) -> None:
+    with serving() as site:
+        site.page("/", "Start", "/a")
+        site.page("/a", "Page a")
+        refused = kb("sync", site.address)
+        assert (refused.exit_code, "private address" in refused.output) == (1, True)
+        allowed = {"FRONTDESK_KNOWLEDGE_BASE__ALLOW_PRIVATE_ADDRESSES": "true"}
+        assert printed(kb("sync", site.address, "--json", **allowed))["added"] == 2
+        assert json.loads(kb("add", f"{site.address}/a", "--json", **allowed).stdout)["unchanged"] == 1
+
+
+def test_what_failed_is_said_and_is_the_exit_code(kb, tmp_path: Path) -> None:
+    folder = write_help_centre(tmp_path / "help")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 rubbish")
+    for command in ("add", "sync"):
+        done = kb(command, str(folder), "--json")
+        assert done.exit_code == 1
+        (failed,) = json.loads(done.stdout)["failed"]
+        assert failed["source"] == "broken.pdf"
+        assert "is damaged" in failed["reason"]
+    done = kb("add", str(folder))
+    assert "9 unchanged, 0 removed, 1 failed" in done.output
+    assert "broken.pdf: broken.pdf is damaged" in done.output
+    done = kb("remove", "missing", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["removed"]) == (1, 0)
+
+
+def test_errors_are_one_line_and_no_traceback(kb, tmp_path: Path) -> None:
+    for words in (("show", "missing"), ("sync", str(tmp_path / "no")), ("import", str(tmp_path / "no"))):
+        done = kb(*words)
+        assert done.exit_code == 1
+        assert "Traceback" not in done.output
+
+
+def test_people_read_tables_and_passages(kb, tmp_path: Path) -> None:
+    kb("add", str(write_help_centre(tmp_path / "help")))
+    assert "status-light" in kb("list").output
+    assert "also: delivery time" in kb("show", "faq:ship").output
+    searched = kb("search", "solid amber").output
+    assert "The status light" in searched
+    assert "dense" in searched
+    assert "3 documents" in kb("stats").output

@@ -1,0 +1,338 @@
+"""The widget and the page around it: weight, access for everyone, languages, hostile pages, script that stays text."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from knowledge_base.documents import Chunk
+from tests.fakes import CODES, FakeKnowledgeBase
+from tests.web.widget.conftest import (
+    CSP,
+    PATIENCE_MS,
+    PHONE,
+    RETURNS,
+    Opens,
+    WidgetDesk,
+    answers,
+    ask,
+    box,
+    launcher,
+    opened,
+    panel,
+    press,
+    violations,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+ANSWER = "You can return a Dot within 45 days."
+HOSTILE_STYLE = """
+body * { all: unset !important; display: none !important; }
+frontdesk-widget, div, button { position: static !important; visibility: hidden !important; }
+* { font-size: 40px !important; }
+body { background: hotpink; }
+"""
+HOSTILE_SCRIPT = """
+for (const name of 'map filter forEach find findIndex some every reduce includes flat flatMap'.split(' ')) {
+  Array.prototype[name] = () => { throw new Error('hostile ' + name); };
+}
+Array.prototype.toJSON = function () { return 'hostile'; };
+Array.prototype.each = 1;
+Object.prototype.hostile = 'enumerable';
+addEventListener('keydown', (event) => event.preventDefault());
+"""
+HOSTILE_LATER = """
+addEventListener('load', () => {
+  Element.prototype.attachShadow = () => { throw new Error('hostile attachShadow'); };
+  customElements.define = () => { throw new Error('hostile define'); };
+  window.fetch = () => Promise.reject(new Error('hostile fetch'));
+});
+"""
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> None:
+    expect.set_options(timeout=PATIENCE_MS)
+
+
+def requested(page: Page) -> list[str]:
+    """Addresses that the page has asked for, without its own icon."""
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+    return [url for url in asked if not url.endswith("/favicon.ico")]
+
+
+def test_nothing_is_asked_or_stored_before_the_customer_opens_it(desk: WidgetDesk, visit: Opens) -> None:
+    page = visit(headers={"Content_Security_Policy": CSP.format(url=desk.url)})
+    expect(launcher(page)).to_be_visible()
+    assert requested(page) == [f"{desk.url}/widget/widget.js"]
+    assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
+    opened(page)
+    asked = requested(page)
+    assert len(asked) <= 16
+    assert all(url.startswith(desk.url) for url in asked)
+    assert page.evaluate("localStorage.length") == 0
+    weights = page.evaluate("performance.getEntriesByType('resource').map(e => e.encodedBodySize)")
+    assert sum(weights) < 33_000
+
+
+def test_the_launcher_shifts_nothing(visit: Opens) -> None:
+    page = visit()
+    expect(launcher(page)).to_be_visible()
+    shifts = """new Promise((resolve) => {
+        let sum = 0;
+        new PerformanceObserver((list) => { for (const e of list.getEntries()) sum += e.value; })
+            .observe({type: 'layout-shift', buffered: true});
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+    })"""
+    assert page.evaluate(shifts) == 0
+    opened(page)
+    assert page.evaluate(shifts) == 0
+
+
+@pytest.mark.parametrize(("options", "theme"), [({}, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+def test_nothing_hinders_assistive_technology(
+    desk: WidgetDesk, visit: Opens, options: dict[str, object], theme: str
+) -> None:
+    page = visit(desk.page(f'data-theme="{theme}"'), **options)
+    assert violations(page) == []
+    opened(page)
+    assert violations(page) == []
+    ask(page)
+    page.locator("frontdesk-widget .mark").first.click()
+    page.locator("frontdesk-widget .good").click()
+    expect(page.locator("frontdesk-widget .comment")).to_be_visible()
+    assert violations(page) == []
+    press(page, "Menu")
+    assert violations(page) == []
+    press(page, "Talk to a person")
+    assert violations(page) == []
+
+
+def test_a_phone_shows_it_over_the_whole_screen_and_keeps_the_focus_inside(visit: Opens) -> None:
+    page = opened(visit(**PHONE))
+    expect(panel(page)).to_have_attribute("aria-modal", "true")
+    frame = panel(page).bounding_box()
+    assert frame == {"x": 0, "y": 0, "width": 390, "height": 760}
+    ask(page)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.tagName") == "FRONTDESK-WIDGET"
+
+
+def test_at_200_percent_everything_can_be_reached(visit: Opens) -> None:
+    page = opened(visit(viewport={"width": 640, "height": 400}))
+    ask(page)
+    expect(box(page)).to_be_in_viewport()
+    press(page, "Menu")
+    press(page, "Talk to a person")
+    button = page.locator("frontdesk-widget .form .first")
+    button.scroll_into_view_if_needed()
+    expect(button).to_be_in_viewport()
+
+
+def test_the_keyboard_alone_is_enough(visit: Opens) -> None:
+    page = visit()
+    page.keyboard.press("Tab")
+    expect(launcher(page)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(box(page)).to_be_focused()
+    page.keyboard.type(RETURNS)
+    page.keyboard.press("Enter")
+    expect(page.locator("frontdesk-widget .good")).to_be_visible()
+    tab_back_until(page, "mark")
+    page.keyboard.press("Enter")
+    expect(page.locator("frontdesk-widget .passage mark")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel(page)).to_be_hidden()
+    expect(launcher(page)).to_be_focused()
+
+
+def tab_back_until(page: Page, name: str) -> None:
+    for _ in range(20):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate(f"document.activeElement.shadowRoot?.activeElement?.classList.contains('{name}')"):
+            return
+    pytest.fail(f"20 tabs do not reach .{name}")
+
+
+def test_the_focus_returns_to_the_button_of_the_page_that_opened_it(desk: WidgetDesk, visit: Opens) -> None:
+    page = visit(desk.page(body='<button id="help" onclick="frontdesk.open()">Ask us</button>'))
+    page.locator("#help").focus()
+    page.keyboard.press("Enter")
+    expect(box(page)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_focused()
+
+
+def test_a_screen_reader_hears_whole_sentences_once(visit: Opens) -> None:
+    page = opened(visit())
+    page.evaluate(
+        """() => { window.said = [];
+            const region = document.querySelector('frontdesk-widget').shadowRoot.querySelector('.body > [role=status]');
+            const hear = (node) => window.said.push(node.textContent);
+            new MutationObserver((changes) => { for (const change of changes) change.addedNodes.forEach(hear); })
+                .observe(region, {childList: true}); }"""
+    )
+    ask(page)
+    said = page.evaluate("window.said")
+    assert said.count(ANSWER) == 1
+    assert said.count("Returns are free within Germany.") == 1
+    assert "Writing the answer" in said
+
+
+@pytest.mark.parametrize(("lang", "words", "direction"), [
+    ("de-CH", "Hallo! Wie können wir helfen?", "ltr"),
+    ("ar", "مرحبًا! كيف يمكننا مساعدتك؟", "rtl"),
+    ("xx", "Hi! How can we help?", "ltr"),
+])  # fmt: skip
+def test_it_speaks_the_language_of_the_page(
+    desk: WidgetDesk, visit: Opens, lang: str, words: str, direction: str
+) -> None:
+    page = opened(visit(desk.page(lang=lang)))
+    expect(page.locator("frontdesk-widget .opening h2")).to_have_text(words)
+    expect(panel(page)).to_have_attribute("dir", direction)
+    fetched = [url for url in requested(page) if url.endswith(".json")]
+    assert len(fetched) == 1
+    if direction == "rtl":
+        menu = page.locator("frontdesk-widget .header .icon:visible").first.bounding_box()
+        title = page.locator("frontdesk-widget h1").bounding_box()
+        assert menu
+        assert title
+        assert menu["x"] < title["x"]
+        assert violations(page) == []
+
+
+def test_attributes_choose_colour_side_title_and_theme(desk: WidgetDesk, visit: Opens) -> None:
+    page = visit(
+        desk.page(
+            'data-color="#facc15" data-position="left" data-title="Ask Ann" data-theme="dark" data-label="Questions"'
+        )
+    )
+    expect(launcher(page)).to_have_accessible_name("Questions")
+    opened(page)
+    frame = panel(page).bounding_box()
+    assert frame
+    assert frame["x"] < 40
+    expect(page.locator("frontdesk-widget h1")).to_have_text("Ask Ann")
+    expect(page.locator("frontdesk-widget .header")).to_have_css("background-color", "rgb(250, 204, 21)")
+    expect(page.locator("frontdesk-widget .header")).to_have_css("color", "rgb(17, 17, 17)")
+    expect(panel(page)).to_have_css("background-color", "rgb(23, 23, 26)")
+    assert violations(page) == []
+
+
+def test_inline_it_is_part_of_the_page(desk: WidgetDesk, visit: Opens) -> None:
+    page = visit(
+        desk.page('data-inline="#chat"', body='<div id="chat" style="height: 560px; width: 500px"></div>')
+    )
+    expect(panel(page)).to_be_visible()
+    expect(launcher(page)).to_have_count(0)
+    frame, place = panel(page).bounding_box(), page.locator("#chat").bounding_box()
+    assert frame == place
+    ask(page)
+    expect(answers(page)).to_contain_text(ANSWER)
+
+
+def test_a_message_by_rule_invites_without_a_request(desk: WidgetDesk, visit: Opens) -> None:
+    page = visit(desk.page('data-proactive="/other 0 No | /pa* 0 Questions about a plan?"'))
+    invitation = page.locator("frontdesk-widget .nudge")
+    expect(invitation).to_contain_text("Questions about a plan?")
+    assert violations(page) == []
+    assert len(requested(page)) == 1
+    invitation.get_by_role("button", name="Questions about a plan?").click()
+    expect(panel(page)).to_be_visible()
+    expect(invitation).to_have_count(0)
+
+
+def test_a_hostile_page_does_not_break_it(desk: WidgetDesk, visit: Opens) -> None:
+    head = f"<style>{HOSTILE_STYLE}</style><script>{HOSTILE_SCRIPT}{HOSTILE_LATER}</script>"
+    page = visit(desk.page('data-theme="light"', head=head))
+    expect(launcher(page)).to_be_visible()
+    opened(page)
+    ask(page)
+    expect(answers(page)).to_contain_text(ANSWER)
+    expect(answers(page)).to_have_css("font-size", "15px")
+    page.locator("frontdesk-widget .mark").first.click()
+    expect(page.locator("frontdesk-widget .passage mark")).to_be_visible()
+
+
+def test_script_in_question_answer_title_and_passage_stays_text(desk: WidgetDesk, visit: Opens) -> None:
+    attack = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
+    link = "[press](javascript:window.hacked=1) ![seen](https://evil.example/x.png) <https://evil.example>"
+    passage = f"You can return a Dot within 45 days. {attack} {link}"
+    chunk = Chunk(
+        "returns#0", "returns", f"Returns {attack}", passage, 0, 82, url="javascript:window.hacked=1"
+    )
+    known = desk.assistant._knowledge_base
+    desk.assistant._knowledge_base = FakeKnowledgeBase(chunks=(chunk, CODES))
+    desk.generator.says = f"You can return a Dot within 45 days. [1] {link}"
+    try:
+        page = opened(visit())
+        ask(page, f"How long can I return a Dot? {attack}")
+    finally:
+        desk.assistant._knowledge_base = known
+    expect(page.locator("frontdesk-widget .said")).to_contain_text(attack)
+    page.locator("frontdesk-widget .card summary").first.click()
+    expect(page.locator("frontdesk-widget .passage")).to_contain_text(attack)
+    expect(page.locator("frontdesk-widget .card summary")).to_contain_text(attack)
+    assert page.locator("frontdesk-widget").locator("img, script, iframe, a[href^=javascript]").count() == 0
+    assert page.evaluate("window.hacked") is None
+    page.reload()
+    expect(page.locator("frontdesk-widget .said")).to_contain_text(attack)
+    assert page.evaluate("window.hacked") is None
+
+
+MARKDOWN = [
+    ("**bold** and *weak* and `a<b>`", "<p><strong>bold</strong> and <em>weak</em> and <code>a&lt;b&gt;</code></p>"),
+    ("1. one\n2. two\n   - deep", "<ol><li><p>one</p></li><li><p>two</p><ul><li><p>deep</p></li></ul></li></ol>"),
+    ("# Title\ntext\nmore", '<p class="heading">Title</p><p>text<br>more</p>'),
+    ("```\n<b>\n```", '<pre tabindex="0"><code>&lt;b&gt;</code></pre>'),
+    ("> quoted\n> more", "<blockquote><p>quoted<br>more</p></blockquote>"),
+    ("[a](javascript:x) ![b](https://e.example/x)", "<p>a b</p>"),
+    ("snake_case_name 2 * 3 * 4", "<p>snake_case_name 2 * 3 * 4</p>"),
+    ("<script>x</script>", "<p>&lt;script&gt;x&lt;/script&gt;</p>"),
+    ("| a | b |\n| --- | --- |\n| 1 | 2 |", '<div class="table" tabindex="0"><table>'
+     "<thead><tr><th>a</th><th>b</th></tr></thead><tbody><tr><td>1</td><td>2</td></tr></tbody></table></div>"),
+]  # fmt: skip
+
+
+def test_markdown_becomes_elements_and_nothing_else(desk: WidgetDesk, visit: Opens) -> None:
+    page = opened(visit())
+    part = next(url for url in requested(page) if "/markdown.js" in url)
+    render = """([url, text]) => import(url).then((part) => {
+        const box = document.createElement('div'); part.render(box, text); return box.innerHTML; })"""
+    for text, html in MARKDOWN:
+        assert page.evaluate(render, [part, text]) == html, text
+    link = page.evaluate(render, [part, "see https://wren.example/a_b_c. Bye"])
+    assert ">https://wren.example/a_b_c</a>. Bye" in link
+    assert 'rel="noopener noreferrer nofollow"' in link
+    for wild in ("*" * 5000, "[" * 5000, "> " * 3000 + "x", "- " * 3000 + "x", "_a" * 3000, "`" * 4999):
+        assert page.evaluate(render, [part, wild]) is not None
+
+
+def test_the_demo_page_works_as_visitor_and_as_customer(desk: WidgetDesk, visit: Opens) -> None:
+    page = visit()
+    for address in ("/demo", "/demo?customer"):
+        page.goto(desk.url + address)
+        launcher(page).click()
+        ask(page)
+        expect(answers(page).last).to_contain_text(ANSWER)
+        expect(page.locator("#log")).to_contain_text("message")
+        page.keyboard.press("Escape")
+        expect(panel(page)).to_be_hidden()
+    assert "demo" in json.dumps(page.evaluate("Object.keys(localStorage)"))
+    assert re.search("Ann", page.locator("#who").inner_text())
+
+
+def test_when_the_server_is_away_the_launcher_says_so_and_tries_again(visit: Opens) -> None:
+    page = visit()
+    page.context.set_offline(True)
+    launcher(page).click()
+    told = page.locator("frontdesk-widget .nudge")
+    expect(told).to_contain_text("Not available now.")
+    page.context.set_offline(False)
+    told.get_by_role("button", name="Dismiss").click()
+    opened(page)
+    ask(page)
