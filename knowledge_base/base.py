@@ -17,6 +17,7 @@ from knowledge_base.grouping import groups
 from knowledge_base.index import Index
 from knowledge_base.ingest import Ingestor
 from knowledge_base.items import UPLOADED, WRITTEN, Item, key_of
+from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
 from knowledge_base.report import IngestReport, Progress, no_progress
 from knowledge_base.retrieve import Retriever, Snapshot
 from knowledge_base.settings import KnowledgeBaseSettings
@@ -25,8 +26,6 @@ from knowledge_base.vocabulary import vocabulary_of
 from knowledge_base.website.fetch import host_of
 from knowledge_base.website.pages import normalised
 from knowledge_base.website.source import fetched_page, fetched_site
-
-_LOCK_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ class KnowledgeBase:
         self._folder = folder
         self._embedder = embedder
         self._settings = settings
-        self._index = Index(folder, embedder.id, embedder.dimension)
+        self._index = Index(folder, embedder.id, embedder.dimension, settings.chroma_url)
         self._changed_file = folder / f"changed-{embedder.id}"
-        self._file_lock = filelock.FileLock(folder / "ingest.lock", timeout=_LOCK_TIMEOUT_S)
+        self._file_lock = filelock.FileLock(folder / LOCK_FILE, timeout=LOCK_TIMEOUT_S)
         self._writing = threading.Lock()
         self._retriever = Retriever(embedder, self._fresh, settings)
         self._items: dict[str, Item] = {}

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import chromadb
+import httpx
 import numpy as np
 from chromadb.errors import ChromaError
 
@@ -27,6 +29,7 @@ from knowledge_base.records import Record, record_from_dict, record_to_dict
 SCHEMA_VERSION = 1
 _PAGE_ROWS = 2_000
 _RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,15 @@ class Index:
     Args:
         folder: Chroma's folder; made if it is not there.
         embedder_id: Vectors of different models never mix: each has its own collections.
+        server_url: A Chroma server that keeps everything instead of the folder, if any.
 
     Raises:
         IndexUnavailableError: The folder cannot be opened. So do all methods when Chroma fails.
     """
 
-    def __init__(self, folder: Path, embedder_id: str, dimension: int) -> None:
+    def __init__(self, folder: Path, embedder_id: str, dimension: int, server_url: str = "") -> None:
         self._folder = folder
+        self._server_url = server_url
         self._dimension = dimension
         self._names = tuple(
             f"{name}-{embedder_id}-v{SCHEMA_VERSION}" for name in ("records", "chunks", "phrasings")
@@ -61,8 +66,7 @@ class Index:
             self._open()
 
     def _open(self) -> None:
-        settings = chromadb.Settings(anonymized_telemetry=False)
-        self._client = chromadb.PersistentClient(str(self._folder), settings=settings)
+        self._client = _client(self._folder, self._server_url)
         self._batch = min(1_000, self._client.get_max_batch_size())
         self._records, self._chunks, self._phrasings = (
             self._client.get_or_create_collection(
@@ -179,6 +183,15 @@ class Index:
             )
 
 
+def _client(folder: Path, server_url: str) -> Any:
+    settings = chromadb.Settings(anonymized_telemetry=False)
+    if not server_url:
+        return chromadb.PersistentClient(str(folder), settings=settings)
+    url = urlsplit(server_url)
+    port = url.port or _PORTS[url.scheme]
+    return chromadb.HttpClient(url.hostname or "", port, ssl=url.scheme == "https", settings=settings)
+
+
 def _chunk_rows(item: Item) -> Iterator[dict[str, Any]]:
     for number, (chunk, vector) in enumerate(zip(item.chunks, item.chunk_vectors, strict=True)):
         values = {f.name: getattr(chunk, f.name) for f in fields(chunk) if f.name != "text"}
@@ -245,7 +258,15 @@ def _pages(collection: Any, include: Sequence[str]) -> Iterator[dict[str, Any]]:
 def _failing_as(what: str) -> Iterator[None]:
     try:
         yield
-    except (ChromaError, OSError, sqlite3.Error, ValueError, KeyError, RuntimeError) as error:
+    except (
+        ChromaError,
+        httpx.HTTPError,
+        OSError,
+        sqlite3.Error,
+        ValueError,
+        KeyError,
+        RuntimeError,
+    ) as error:
         raise IndexUnavailableError(
             f"The knowledge base {what}: {error}.", "Check the data folder, its disk and its permissions."
         ) from error

@@ -1,6 +1,8 @@
 """Settings of the knowledge base; `chatbot.settings` nests them under `knowledge_base`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class KnowledgeBaseSettings(BaseModel):
@@ -20,6 +22,9 @@ class KnowledgeBaseSettings(BaseModel):
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
+    chroma_url: str = ""
+    """Address of a Chroma server, such as `http://chroma:8000`, that several processes share; Chroma in the data folder
+    when unset."""
     max_document_bytes: int = Field(50_000_000, ge=1_000)
     """Largest document or archive taken in, in bytes."""
     max_pages: int = Field(10_000, ge=1)
@@ -40,3 +45,11 @@ class KnowledgeBaseSettings(BaseModel):
     """Longest time to wait for a website."""
     allow_private_addresses: bool = False
     """Read websites on private addresses too, such as an intranet's; otherwise they are refused."""
+
+    @field_validator("chroma_url")
+    @classmethod
+    def _is_an_address(cls, chroma_url: str) -> str:
+        parts = urlsplit(chroma_url)
+        if chroma_url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an address like `http://chroma:8000`")
+        return chroma_url
