@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
+from chatbot.backup.commands import backup, restore
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
 from chatbot.evaluate_cli import evaluate_app
@@ -37,6 +38,8 @@ cli.add_typer(bench_app, name="bench")
 cli.add_typer(kb_app, name="kb")
 cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
+cli.command()(backup)
+cli.command()(restore)
 out = Console()
 
 

@@ -19,6 +19,7 @@ from chatbot.models import ModelStore, Purpose
 from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
 from chatbot.privacy import pattern_redactor, rules_from_settings
+from chatbot.restore_mark import check_restored
 from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
@@ -56,6 +57,7 @@ class Services:
     def __init__(self, settings: Settings, examples: Path | None = None) -> None:
         self.settings = settings
         _make_folder(settings.data_dir)
+        check_restored(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
         self.store = ConversationStore(settings.database_address)
         webhooks = settings.handoff.webhooks
