@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from chatbot.database import Database
 from chatbot.errors import ConversationNotFoundError, InputError
@@ -175,6 +175,23 @@ class TurnLog:
         with self._database.reading() as session:
             count, first = _unanswered(session, conversation_id)
             return (first - 1 if count else _last_seq(session, conversation_id)), count
+
+    def prune(self, before: datetime) -> int:
+        """Removes old events, of conversations in which nothing waits, and old turns; returns how many events.
+
+        The newest event of each stays, so that numbers go on counting up.
+        """
+        later, waiting = aliased(EventRow), aliased(TurnRow)
+        is_last = ~exists().where(later.conversation_id == EventRow.conversation_id, later.seq > EventRow.seq)
+        waits = exists().where(
+            waiting.conversation_id == EventRow.conversation_id, waiting.is_done.is_(False)
+        )
+        events = delete(EventRow).where(EventRow.created_at < before, ~is_last, ~waits)
+        turns = delete(TurnRow).where(TurnRow.created_at < before, TurnRow.is_done.is_(True))
+        with self._database.writing() as session:
+            count = session.connection().execute(events).rowcount
+            session.connection().execute(turns)
+            return count
 
 
 def _owned(session: Session, conversation_id: str, visitor_id: str) -> None:

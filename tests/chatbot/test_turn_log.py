@@ -1,6 +1,7 @@
 """Turns and events are kept in order, found again after a restart, and taken over from a process that ended."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,3 +91,20 @@ def test_erasing_a_conversation_erases_its_turns_and_events(store: ConversationS
     with pytest.raises(ConversationNotFoundError):
         log.finish(turn, "done", {})
     assert TurnLog(store.database, lease_s=-1).leases.claim_abandoned() == ()
+
+
+def test_old_events_go_and_their_numbers_are_not_given_again(store: ConversationStore) -> None:
+    log = TurnLog(store.database)
+    old, busy = store.create("ann").id, store.create("ann").id
+    first = accepted(log, old, "k")
+    log.tell(first, "delta", {})
+    log.finish(first, "done", {})
+    log.finish(accepted(log, busy), "done", {})
+    accepted(log, busy)
+    cut = datetime.now(UTC)
+    assert log.prune(cut - timedelta(days=1)) == 0
+    assert log.prune(cut) == 2
+    assert [(e.seq, e.name) for e in log.after(old, 0)] == [(3, "done")]
+    assert [e.name for e in log.after(busy, 0)] == ["question", "done", "question"]
+    assert log.append(old, "person_requested", {}) == 4
+    assert accepted(log, old, "k").id != first.id  # the key is free again

@@ -62,7 +62,14 @@ class ApiParts:
         handoff.watchers.append(hub.notify)
         metrics = Metrics()
         measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
-        runner = TurnRunner(assistant=measured, store=store, turns=turns, hub=hub, workers=web.turn_workers)
+        runner = TurnRunner(
+            assistant=measured,
+            store=store,
+            turns=turns,
+            hub=hub,
+            workers=web.turn_workers,
+            keep_days=web.event_retention_days,
+        )
         return cls(
             settings=settings,
             store=store,

@@ -5,9 +5,11 @@ Every event is kept before it is told. It knows nothing of HTTP, and nothing of 
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, StorageError, TurnTakenOverError
@@ -19,6 +21,7 @@ from chatbot.web.api import wire
 from chatbot.web.api.hub import Hub
 
 log = logging.getLogger(__name__)
+_PRUNE_EVERY_S = 3600.0
 _BROKE = "Something went wrong on our side. Please ask again."
 
 
@@ -38,6 +41,7 @@ class TurnRunner:
     Args:
         assistant: Gives the assistant; waits while models load.
         workers: Turns answered at the same time.
+        keep_days: Days after which events are removed.
     """
 
     def __init__(
@@ -48,11 +52,14 @@ class TurnRunner:
         turns: TurnLog,
         hub: Hub,
         workers: int,
+        keep_days: int = 30,
     ) -> None:
         self._assistant = assistant
         self._store = store
         self._turns = turns
         self._hub = hub
+        self._keep_for = timedelta(days=keep_days)
+        self._prune_next_s = 0.0
         self._waiting: deque[Turn] = deque()
         self._running: dict[str, Turn] = {}
         self._stopped: set[str] = set()
@@ -258,10 +265,18 @@ class TurnRunner:
                 self._turns.leases.renew(list(self._mine()))
                 self._take_over()
                 self._hear_all()
+                self._prune()
             except FrontdeskError as error:
                 log.error("turns could not be looked after", exc_info=error)
             if self._closed.wait(self._turns.leases.lease_s / 4):
                 return
+
+    def _prune(self) -> None:
+        if time.monotonic() < self._prune_next_s:
+            return
+        self._prune_next_s = time.monotonic() + _PRUNE_EVERY_S
+        if count := self._turns.prune(datetime.now(UTC) - self._keep_for):
+            log.info("%d old events were removed", count)
 
     def _take_over(self) -> None:
         with self._changed:
