@@ -71,6 +71,9 @@ class WebSettings(BaseModel):
     """Turns that are answered at the same time; the others wait in line."""
     turn_lease_s: float = Field(20.0, ge=1, le=3600)
     """Seconds without a sign of life after which the unanswered messages of a process are taken over by another."""
+    otlp_url: str = ""
+    """Collector for OpenTelemetry traces over gRPC, such as `http://127.0.0.1:4317` (extra `telemetry`); none when
+    unset."""
     event_retention_days: int = Field(30, ge=1, le=36_500)
     """Days after which the events of answered messages are removed; the conversation itself stays."""
     max_waiting_turns: int = Field(200, ge=1, le=100_000)

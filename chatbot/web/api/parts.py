@@ -20,6 +20,7 @@ from chatbot.web.api.limits import Rate, RateLimits
 from chatbot.web.api.runner import Responds, TurnRunner
 from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens
 from chatbot.web.metrics import MeasuredAssistant, Metrics
+from chatbot.web.tracing import Tracing
 
 _ADDRESS_FACTOR = 4  # people behind one address
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
@@ -43,6 +44,7 @@ class ApiParts:
     keys: ApiKeyStore
     perceiver: Callable[[], Perceives]
     metrics: Metrics
+    tracing: Tracing
 
     @classmethod
     def build(
@@ -61,7 +63,8 @@ class ApiParts:
         turns, hub = TurnLog(store.database, web.turn_lease_s), Hub(web.max_streams)
         handoff.watchers.append(hub.notify)
         metrics = Metrics()
-        measured = lambda: MeasuredAssistant(assistant(), metrics)  # noqa: E731
+        tracing = Tracing(web.otlp_url)
+        measured = lambda: MeasuredAssistant(tracing.observed(assistant()), metrics)  # noqa: E731
         runner = TurnRunner(
             assistant=measured,
             store=store,
@@ -84,6 +87,7 @@ class ApiParts:
             keys=ApiKeyStore(store.database),
             perceiver=perceiver,
             metrics=metrics,
+            tracing=tracing,
         )
 
     def close(self, timeout_s: float) -> None:
@@ -91,6 +95,7 @@ class ApiParts:
         self.hub.refuse()
         self.runner.close(timeout_s)
         self.hub.close()
+        self.tracing.close()
 
     def visitor(self, request: Request, conversation_id: Id, bearer: Bearer) -> Visitor:
         """Who asks, by the token that opens this conversation; a dependency of every route of a conversation.
