@@ -136,7 +136,7 @@ class ChatPage:
 
     def visitor(self, known: str | None) -> str:
         """The browser's visitor id, or a new unguessable one."""
-        return known if isinstance(known, str) and len(known) >= 20 else secrets.token_urlsafe(24)
+        return known if isinstance(known, str) and 20 <= len(known) <= 64 else secrets.token_urlsafe(24)
 
     def conversations(self, visitor_id: str) -> tuple[Conversation, ...]:
         """The visitor's conversations, newest first."""
