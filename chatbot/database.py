@@ -11,6 +11,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
@@ -105,7 +107,14 @@ class Database:
 
 
 def migrate(engine: Engine) -> None:
-    """Brings the database to the newest schema; of several processes that start together, one does it."""
+    """Brings the database to the newest schema; of several processes that start together, one does it.
+
+    One that is the newest already is only read: whoever opens it does not wait for who is writing.
+    """
+    with engine.connect() as connection, _migrations(connection) as config:
+        known = MigrationContext.configure(connection).get_current_revision()
+        if known == ScriptDirectory.from_config(config).get_current_head():
+            return
     writer = engine.execution_options(begin="IMMEDIATE")
     with writer.begin() as connection:
         if engine.dialect.name == "postgresql":
@@ -119,10 +128,7 @@ def migrate_to(connection: Connection, revision: str) -> None:
     Raises:
         InputError: There is no such revision: it comes from a newer version.
     """
-    with as_file(files("chatbot") / "migrations") as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        config.attributes["connection"] = connection
+    with _migrations(connection) as config:
         try:
             command.upgrade(config, revision)
         except CommandError as error:
@@ -130,6 +136,15 @@ def migrate_to(connection: Connection, revision: str) -> None:
                 f"The database's schema {revision!r} is not known here.",
                 "Install the newest version of Frontdesk.",
             ) from error
+
+
+@contextmanager
+def _migrations(connection: Connection) -> Iterator[Config]:
+    with as_file(files("chatbot") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        yield config
 
 
 def _open(url: str) -> Engine:

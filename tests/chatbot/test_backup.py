@@ -138,10 +138,12 @@ def test_a_backup_of_a_busy_desk_is_of_one_moment(database_url: str, tmp_path: P
 
     writer = threading.Thread(target=write)
     writer.start()
-    begun.wait(60)
-    take_backup(settings, tmp_path / "b.tar")
-    stopping.set()
-    writer.join()
+    assert begun.wait(120)
+    try:
+        take_backup(settings, tmp_path / "b.tar")
+    finally:
+        stopping.set()
+        writer.join()
     target = desk(tmp_path / "target")
     restore_backup(target, tmp_path / "b.tar")
     restored = ConversationStore(target.database_address)
