@@ -224,6 +224,7 @@ def answers(page: Page) -> Locator:
 def opened(page: Page) -> Page:
     launcher(page).click()
     expect(panel(page)).to_be_visible(timeout=PATIENCE_MS)
+    panel(page).evaluate("async (it) => { for (const moves of it.getAnimations()) await moves.finished; }")
     return page
 
 
