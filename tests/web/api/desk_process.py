@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
+from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.web.api.mount import add_api
@@ -50,13 +51,16 @@ def main(database_url: str, data_dir: Path, gate: Path, lease_s: float) -> None:
         turn_workers=1, turn_lease_s=lease_s, requests_per_minute=100_000, messages_per_minute=1000
     )
     settings = Settings(data_dir=data_dir, database_url=SecretStr(database_url), web=web)
+    data_dir.mkdir(exist_ok=True)
     store = ConversationStore(settings.database_address)
+    handoff = HandoffDesk(store, settings.handoff)
     assistant = Assistant(
         store=store,
         perceiver=FakePerceiver(),
         knowledge_base=FakeKnowledgeBase(),
         generator=GatedGenerator(gate),
         settings=settings,
+        handoff=handoff,
     )
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.api = ApiParts.build(
@@ -66,6 +70,7 @@ def main(database_url: str, data_dir: Path, gate: Path, lease_s: float) -> None:
         assistant=lambda: assistant,
         perceiver=FakePerceiver,
         secret=SECRET,
+        handoff=handoff,
     )
     add_api(app, app.state.api)
     _tell_stops(app.state.api.runner)
