@@ -40,7 +40,7 @@ def cards(page: Page) -> Locator:
 
 
 def status(page: Page) -> Locator:
-    return page.locator(".fd-status")
+    return page.locator("#fd-turn .fd-status")
 
 
 def attach(page: Page, *files: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_typed_question_streams_its_stages_its_answer_and_its_sources(visit: V
     page = visit()
     page.evaluate(
         """() => { window.stages = []; new MutationObserver(() => {
-            const text = document.querySelector('.fd-status')?.textContent.trim();
+            const text = document.querySelector('#fd-turn .fd-status')?.textContent.trim();
             if (text && text !== window.stages.at(-1)) window.stages.push(text);
         }).observe(document.body, {childList: true, subtree: true, characterData: true}); }"""
     )

@@ -117,7 +117,7 @@ class _Page:
                 placeholder="",
                 examples=[{"text": text} for text in examples],
             )
-            self.status = gr.HTML(status_html(""), padding=False)
+            self.status = gr.HTML(status_html(""), padding=False, elem_id="fd-turn")
             self.person = PersonPart(self._chat, self._handoff, I18N)
             with gr.Row(visible=False, elem_id="fd-comment-row") as self.comment_row:
                 self.comment = gr.Textbox(
