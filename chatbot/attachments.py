@@ -10,10 +10,10 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from chatbot.errors import AttachmentError, StorageError
 from chatbot.media import decode_image, probe_media
@@ -26,17 +26,31 @@ _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})  # controls, di
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+class ClaimsFiles(Protocol):
+    """What is needed of `attachment_claims.AttachmentClaims`."""
+
+    def claim(self, sha256: str) -> None:
+        """Keeps a file that is about to be stored, until its message is."""
+        ...
+
+    def drop(self, sha256: str) -> None:
+        """Takes back a claim: no message will come for it."""
+        ...
+
+
 class AttachmentStore:
     """Uploads by the SHA-256 of what is stored, at `ab/<sha256>` inside one folder.
 
     Args:
         folder: Made at the first upload.
         settings: The limits on bytes, pixels and seconds.
+        claims: Keeps what is added from an erasure of the same content until its message is stored.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, claims: ClaimsFiles | None = None) -> None:
         self._folder = folder
         self._settings = settings
+        self._claims = claims
 
     def add(self, source: Path | bytes, name: str) -> Attachment:
         """Checks and stores an upload; the same content is stored once.
@@ -58,6 +72,12 @@ class AttachmentStore:
             case Kind.TEXT:
                 return self._store(data, Kind.TEXT, media_type, shown)
         return self._add_media(data, shown)
+
+    def drop(self, attachments: Iterable[Attachment]) -> None:
+        """Says that no message comes for what was added: it is removed unless another message refers to it."""
+        if self._claims:
+            for attachment in attachments:
+                self._claims.drop(attachment.sha256)
 
     def path(self, attachment: Attachment | str) -> Path:
         """Where the content of an attachment, or of a hash, is stored.
@@ -138,6 +158,8 @@ class AttachmentStore:
         duration_s: float = 0.0,
     ) -> Attachment:
         sha256 = hashlib.sha256(data).hexdigest()
+        if self._claims:
+            self._claims.claim(sha256)  # first: an erasure that comes between would take it away again
         self._write(self.path(sha256), data)
         return Attachment(sha256, kind, media_type, name, len(data), width_px, height_px, duration_s)
 

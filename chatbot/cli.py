@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
@@ -22,7 +21,8 @@ from chatbot.keys_cli import keys_app
 from chatbot.logs import start_logging
 from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
 from chatbot.models_cli import models_app
-from chatbot.settings import GROUPS, Settings, load_settings
+from chatbot.settings import Settings, load_settings
+from chatbot.settings_table import flat_settings
 
 VISITOR = "command-line"
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -162,7 +162,7 @@ def show_settings(
     """Print the effective settings; secrets are hidden."""
     with readable_errors():
         settings = load_settings()
-    rows = list(_flat(settings))
+    rows = list(flat_settings(settings))
     if as_json:
         sys.stdout.write(json.dumps({name: value for name, value, _ in rows}, default=str) + "\n")
         return
@@ -170,23 +170,6 @@ def show_settings(
     for name, value, _ in rows:
         table.add_row(name, str(value), end_section=False)
     out.print(table)
-
-
-def _flat(settings: Settings) -> Iterator[tuple[str, Any, str]]:
-    """Name, value and meaning of each setting, nested ones as `group.name`."""
-    for name, info in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        if name in GROUPS:
-            for part, inner in type(value).model_fields.items():
-                yield f"{name}.{part}", getattr(value, part), inner.description or ""
-        elif isinstance(value, SecretStr):
-            yield name, "(hidden)" if value.get_secret_value() else "", info.description or ""
-        else:
-            yield (
-                name,
-                value if isinstance(value, (int, float, bool, type(None))) else str(value),
-                info.description or "",
-            )
 
 
 def run_bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> None:

@@ -55,6 +55,11 @@ class Message:
     corrections: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
+    @property
+    def new_files(self) -> tuple[str, ...]:
+        """Hashes of the files that came with it; a correction asks again with files of an earlier message."""
+        return () if self.corrections else tuple(attachment.sha256 for attachment in self.attachments)
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

@@ -165,6 +165,16 @@ class DeliveryRow(Base):
     last_error: Mapped[str] = mapped_column(Text)
 
 
+class AttachmentClaimRow(Base):
+    """A stored file that is kept until a time although no message refers to it; then it has to be looked at."""
+
+    __tablename__ = "attachment_claims"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ApiKeyRow(Base):
     """A program's key; only the hash of its secret is kept."""
 

@@ -59,12 +59,13 @@ class Services:
         _make_folder(settings.data_dir)
         check_restored(settings.data_dir)
         self.models = ModelStore(settings.models_path, offline=settings.offline)
-        self.store = ConversationStore(settings.database_address)
+        files = settings.attachments_path
+        self.store = ConversationStore(settings.database_address, files)
         webhooks = settings.handoff.webhooks
         outbox = Outbox(webhooks, pattern_redactor(rules_from_settings(settings)))
         self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox,))
         self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
-        self.attachments = AttachmentStore(settings.data_dir / "attachments", settings)
+        self.attachments = AttachmentStore(files, settings, self.store.claims)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
         self._closers: list[Callable[[], None]] = [self.store.close, self.webhooks.close]
@@ -115,6 +116,7 @@ class Services:
 
     def _load(self) -> None:
         try:
+            self.store.claims.sweep_folder()  # what a killed erasure left
             self._loading.set_result(self._build())
         except FrontdeskError as error:
             log.error("%s", error)

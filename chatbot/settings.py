@@ -23,6 +23,7 @@ from pydantic_settings.exceptions import SettingsError as SourceError
 
 from chatbot.errors import SettingsError
 from chatbot.handoff_settings import HandoffSettings
+from chatbot.tuning_settings import FinetuneSettings
 from chatbot.web_settings import WebSettings
 from knowledge_base.settings import KnowledgeBaseSettings
 
@@ -33,6 +34,7 @@ GROUPS: dict[str, type[BaseModel]] = {
     "knowledge_base": KnowledgeBaseSettings,
     "handoff": HandoffSettings,
     "web": WebSettings,
+    "finetune": FinetuneSettings,
 }
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
@@ -144,6 +146,8 @@ class Settings(BaseSettings):
     """When a person is brought in, each as `FRONTDESK_HANDOFF__NAME`; see docs/handoff.md."""
     web: WebSettings = WebSettings()
     """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
+    finetune: FinetuneSettings = FinetuneSettings()
+    """Examples and training, each as `FRONTDESK_FINETUNE__DATASET__NAME` or `FRONTDESK_FINETUNE__TRAIN__NAME`."""
 
     @field_validator("max_new_tokens")
     @classmethod
@@ -171,6 +175,11 @@ class Settings(BaseSettings):
     def adapters_path(self) -> Path:
         """Where registered adapters are kept."""
         return self.data_dir / "adapters"
+
+    @property
+    def attachments_path(self) -> Path:
+        """Where the files of messages are kept."""
+        return self.data_dir / "attachments"
 
     @property
     def models_path(self) -> Path:
@@ -239,18 +248,27 @@ def _unknown_environment(environment: Iterable[str]) -> list[str]:
         if not variable.startswith(ENV_PREFIX) or variable in NOT_SETTINGS:
             continue
         name, _, rest = variable.removeprefix(ENV_PREFIX).lower().partition("__")
-        if name not in Settings.model_fields and name != "finetune":
+        if name not in Settings.model_fields:
             problems.append(_explain((name,), "", "extra_forbidden"))
-        elif rest and name not in GROUPS and name != "finetune":
+        elif rest and name not in GROUPS:
             problems.append(f"{variable}: {name} has no parts; remove `__{rest.upper()}`")
     return problems
+
+
+def part_of(group: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The group of settings of this name inside of a group; None when it is a setting, or there is none."""
+    field = group.model_fields.get(name)
+    kind = field.annotation if field else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _explain(location: tuple[int | str, ...], message: str, kind: str) -> str:
     name = ".".join(str(part) for part in location)
     if kind != "extra_forbidden":
         return f"{name}: {message}"
-    group = GROUPS.get(str(location[0]), Settings)
+    group: type[BaseModel] = Settings
+    for part in location[:-1]:
+        group = part_of(group, str(part)) or group
     close = difflib.get_close_matches(str(location[-1]), group.model_fields, n=1)
     hint = f"; did you mean `{close[0]}`?" if close else "; see `frontdesk settings`"
     return f"{name}: there is no such setting{hint}"

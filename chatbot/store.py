@@ -7,12 +7,15 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session, selectinload
 
+from chatbot.attachment_claims import AttachmentClaims, loosen, settle
 from chatbot.database import Database
 from chatbot.errors import ConversationNotFoundError, InputError, TurnTakenOverError
 from chatbot.messages import Attachment, Citation, Decision, Message, Observation
@@ -112,16 +115,19 @@ class ConversationStore:
 
     Args:
         url: `sqlite:////data/frontdesk.db` or `postgresql://user:password@host/name`.
+        attachments: Folder of the files that messages refer to; an erasure removes those that no other one does.
 
     Attributes:
         database: For what is kept beside conversations.
+        claims: Which of the files are needed.
 
     Raises:
         StorageError: The database cannot be opened or migrated.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, attachments: Path | None = None) -> None:
         self.database = Database(url)
+        self.claims = AttachmentClaims(self.database, attachments)
 
     def create(self, visitor_id: str, title: str = "") -> Conversation:
         """Starts an empty conversation; the first question names it unless `title` is given."""
@@ -166,24 +172,26 @@ class ConversationStore:
             _owned(session, conversation_id, visitor_id).title = _short(title)
 
     def delete(self, conversation_id: str, visitor_id: str) -> None:
-        """Removes a conversation with its messages and feedback."""
+        """Removes a conversation with its messages, their feedback, and the files that nothing else refers to."""
         with self.database.writing() as session:
-            session.delete(_owned(session, conversation_id, visitor_id))
+            _erase(session, _owned(session, conversation_id, visitor_id))
             announce(session, [Notice(conversation_id)])
+        self.claims.sweep()
 
-    def erase(self, identity: str) -> tuple[str, ...]:
+    def erase(self, identity: str) -> tuple[tuple[str, ...], int]:
         """Removes the conversation of this id, or all of the visitor of this id; for whoever runs the installation.
 
         Returns:
-            The ids of the conversations that are gone, with their messages and feedback.
+            The ids of the conversations that are gone, with their messages and feedback, and how many attached
+            files went with them; files that other conversations refer to stay.
         """
         is_theirs = (ConversationRow.id == identity) | (ConversationRow.visitor_id == identity)
         with self.database.writing() as session:
             rows = session.scalars(select(ConversationRow).where(is_theirs)).all()
             for row in rows:
-                session.delete(row)
+                _erase(session, row)
             announce(session, [Notice(row.id) for row in rows])
-            return tuple(row.id for row in rows)
+        return tuple(row.id for row in rows), self.claims.sweep()
 
     def add_question(
         self, conversation_id: str, visitor_id: str, message: Message, message_id: str = ""
@@ -200,6 +208,8 @@ class ConversationStore:
                 return message_id
             if not row.title:
                 row.title = _short(message.text) or _short(" ".join(a.name for a in message.attachments))
+            if not message_id:  # else they were settled when it was promised
+                settle(session, message.new_files)
             attachments = _ATTACHMENTS.dump_python(message.attachments, mode="json")
             return _append(session, row, "user", message.text, attachments=attachments, message_id=message_id)
 
@@ -306,6 +316,15 @@ def _check_unanswered(session: Session, question_id: str, process_id: str) -> No
     turn = session.get(TurnRow, question_id)
     if is_answered or (turn is not None and turn.owner != process_id):
         raise TurnTakenOverError("Another process answers this message.")
+
+
+def _erase(session: Session, conversation: ConversationRow) -> None:
+    kept = select(MessageRow.attachments).where(MessageRow.conversation_id == conversation.id)
+    waiting = select(TurnRow.message).where(TurnRow.conversation_id == conversation.id)
+    files = [*chain.from_iterable(session.scalars(kept))]
+    files += chain.from_iterable(message["attachments"] for message in session.scalars(waiting))
+    loosen(session, {file["sha256"] for file in files})
+    session.delete(conversation)
 
 
 def _append(

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from chatbot.attachment_claims import settle
 from chatbot.database import Database
 from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Message
@@ -87,6 +88,7 @@ class TurnLog:
         fingerprint = hashlib.sha256(json.dumps(dumped, sort_keys=True).encode()).hexdigest()
         with self._database.writing() as session:
             _owned(session, conversation_id, visitor_id)  # locked: one message after the other is counted
+            settle(session, message.new_files)
             if key and (known := _by_key(session, conversation_id, key)):
                 if known.fingerprint != fingerprint:
                     raise IdempotencyError(

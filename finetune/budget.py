@@ -1,5 +1,6 @@
 """How much training fits: into memory before anything is begun, and into the minutes that somebody has."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from finetune.settings import TrainSettings
 _FEWEST_EPOCHS = 0.01
 
 
-def refuse_beforehand(base: Path, settings: TrainSettings) -> None:
+def refuse_beforehand(base: Path, settings: TrainSettings) -> Estimate:
     """Stops before any work on the data when the base cannot be trained on this machine.
+
+    Returns:
+        The memory that one step needs; its time is that of one pack.
 
     Raises:
         ModelError: The base cannot be loaded.
@@ -26,6 +30,7 @@ def refuse_beforehand(base: Path, settings: TrainSettings) -> None:
     longest = Encoded((0,) * length, (IGNORE,) * length, (0.0,) * length)
     needed = estimate(add_adapter(model, settings, 1), [Pack((Tree(0, (longest,)),))], 1, settings)
     refuse_what_cannot_fit(needed, settings)
+    return needed
 
 
 def within_minutes(
@@ -52,9 +57,7 @@ def within_minutes(
     if minutes is not None and whole.seconds > 0:
         epochs = min(epochs, max(_FEWEST_EPOCHS, round(60 * minutes / whole.seconds, 3)))
     chosen = settings.model_copy(update={"epochs": epochs})
-    needed = Estimate(
-        whole.memory_bytes, whole.free_bytes, whole.seconds * epochs, round(whole.tokens * epochs)
-    )
+    needed = replace(whole, seconds=whole.seconds * epochs, tokens=round(whole.tokens * epochs))
     refuse_what_cannot_fit(needed, chosen)
     return chosen, needed
 

@@ -12,6 +12,7 @@ from chatbot.cli_errors import readable_errors
 from chatbot.errors import InputError
 from chatbot.settings import Settings, load_settings
 from finetune.forgotten import Forgotten
+from finetune.hearing import Hearing
 from finetune.show import print_json
 from finetune.transcripts import ColumnMapping, ImportReport, ReadOptions, import_transcripts
 from finetune.workspace import Workspace
@@ -55,7 +56,10 @@ def import_files(
     with readable_errors():
         settings = load_settings()
         options = ReadOptions(
-            mapping=column_mapping(column), roles=speaker_roles(role), company_domains=tuple(domain or ())
+            mapping=column_mapping(column),
+            roles=speaker_roles(role),
+            company_domains=tuple(domain or ()),
+            transcribe=Hearing(settings),
         )
         target = to or imported_path(settings)
         with err.status("Reading…") as status:

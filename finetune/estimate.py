@@ -13,20 +13,31 @@ _BYTES = 4
 _PASSES = 4.0  # multiply-adds per weight and token: 2 forward, 2 backward through a frozen base
 _OVERHEAD = 1.8  # attention, norms, adapter and optimiser beside the frozen matrices
 _KEPT_PER_LAYER = 34  # activations of one token in one layer, in multiples of the hidden size
+_ROUNDS, _PRODUCTS = (
+    30,
+    2,
+)  # the fastest of several short rounds: other work slows some of them, never speeds one up
+_BUSY_SHARE = 0.5
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run needs."""
+    """What a run needs.
+
+    Attributes:
+        busy_share: How much of the processors other programs used just before, in [0, 1].
+    """
 
     memory_bytes: int
     free_bytes: int
     seconds: float
     tokens: int
+    busy_share: float = 0.0
 
 
 def estimate(model: Any, packs: Sequence[Pack], epochs: float, settings: TrainSettings) -> Estimate:
-    """Memory from the sizes of model and packs, time from a short measured multiplication."""
+    """Memory from the sizes of model and packs, time from the fastest of some short multiplications."""
     import torch
 
     tokens = int(sum(pack.tokens for pack in packs) * epochs)
@@ -40,8 +51,9 @@ def estimate(model: Any, packs: Sequence[Pack], epochs: float, settings: TrainSe
     memory = _BYTES * (parameters + 4 * trained + activations + attention)
     on_gpu = torch.cuda.is_available()
     free = torch.cuda.mem_get_info()[0] if on_gpu else _free_memory()
+    busy = 0.0 if on_gpu else _busy_share()  # before our own multiplications make it busy
     seconds = tokens * parameters * _PASSES * _OVERHEAD / _measured_flops("cuda" if on_gpu else "cpu")
-    return Estimate(memory, free, seconds, tokens)
+    return Estimate(memory, free, seconds, tokens, busy)
 
 
 def refuse_what_cannot_fit(needed: Estimate, settings: TrainSettings) -> None:
@@ -58,9 +70,18 @@ def refuse_what_cannot_fit(needed: Estimate, settings: TrainSettings) -> None:
     if needed.seconds > settings.max_hours * 3600:
         raise TrainingError(
             f"Training on {needed.tokens} tokens would take about {needed.seconds / 3600:.1f} hours "
-            f"and `max_hours` is {settings.max_hours:g}.",
+            f"and `max_hours` is {settings.max_hours:g}.{_said_of_load(needed)}",
             "Use fewer examples or epochs, or raise `max_hours`.",
         )
+
+
+def _said_of_load(needed: Estimate) -> str:
+    if needed.busy_share < _BUSY_SHARE:
+        return ""
+    return (
+        f" Other programs use {needed.busy_share:.0%} of the processors right now, which makes it look longer: "
+        "try again when they have ended."
+    )
 
 
 def _free_memory() -> int:
@@ -69,18 +90,27 @@ def _free_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def _busy_share() -> float:
+    """Share of all processors that is used, measured for a moment in which this process does nothing."""
+    import psutil
+
+    return float(psutil.cpu_percent(interval=_LOOK_S)) / 100
+
+
 def _measured_flops(device: str) -> float:
-    """Floating point operations per second of a plain matrix product."""
+    """Floating point operations per second of a plain matrix product, undisturbed as far as can be."""
     import torch
 
     left, right = torch.ones(512, 576, device=device), torch.ones(576, 1536, device=device)
     (left @ right).sum().item()
-    start = time.perf_counter()
-    rounds = 20
-    for _ in range(rounds):
-        product = left @ right
-    product.sum().item()
-    return float(rounds * 2 * 512 * 576 * 1536 / (time.perf_counter() - start))
+    fastest_s = float("inf")
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        for _ in range(_PRODUCTS):
+            product = left @ right
+        product.sum().item()
+        fastest_s = min(fastest_s, time.perf_counter() - start)
+    return float(_PRODUCTS * 2 * 512 * 576 * 1536 / fastest_s)
 
 
 def _gib(size: int) -> str:

@@ -15,10 +15,12 @@ from typing import Any
 from chatbot.adapter_files import erasure_key
 from chatbot.errors import InputError
 from chatbot.store import ConversationStore
+from finetune import retraining
 from finetune.conversations import SupportConversation
 from finetune.files import write_atomically
 from finetune.forgotten import Forgotten, plain_id
 from finetune.job_files import JobState
+from finetune.page_files import remove_blind_tests, remove_uploads
 from finetune.pipeline import only_one
 from finetune.pseudonyms import load_salt, pseudonym
 from finetune.redaction_report import load_redaction_report, redaction_report_path
@@ -38,7 +40,9 @@ class Erasure:
 
     Attributes:
         imported: Conversations that left the imported files; `redacted` those that left the masked ones.
-        stored: Conversations that left the store.
+        stored: Conversations that left the store, and `attachments` the files that left with them.
+        uploads: Files that waited on the page for their import and are removed, whatever they hold.
+        blind_tests: Blind tests that are removed with their votes.
         datasets: Names of datasets that held one of them; they are removed, to be built again.
         runs: Training runs that are removed.
         adapters: Registered adapters that were trained on them and are marked.
@@ -48,6 +52,9 @@ class Erasure:
     imported: int
     redacted: int
     stored: int
+    attachments: int
+    uploads: int
+    blind_tests: tuple[str, ...]
     datasets: tuple[str, ...]
     runs: tuple[str, ...]
     adapters: tuple[str, ...]
@@ -56,9 +63,8 @@ class Erasure:
     @property
     def found_anything(self) -> bool:
         """Whether there was anything of them."""
-        return bool(
-            self.imported or self.redacted or self.stored or self.adapters or self.datasets or self.runs
-        )
+        conversations = self.imported or self.redacted or self.stored
+        return bool(conversations or self.blind_tests or self.adapters or self.datasets or self.runs)
 
 
 def forget(identity: str, data_dir: Path, store: ConversationStore) -> Erasure:
@@ -87,12 +93,14 @@ class _Forgetting:
         """What is made of the conversations first: it is found by them."""
         stopped = self._stop_jobs()
         self._forgotten.add([self._identity])
+        self._wait_for_the_page()
         ids = {self._identity, *self._ids()}
         ids |= {pseudonym(one, self._salt) for one in ids}
         keys = {erasure_key(one) for one in ids}
         adapters = self._registry.mark_stale(sorted(ids), pseudonym(self._identity, self._salt))
         datasets = [path.name for path in self._folders("datasets") if _holds(path, ids)]
         runs = [path.name for path in self._folders("runs") if self._was_trained_on(path, keys, datasets)]
+        retraining.note(self._workspace, datasets)
         for run in runs:
             shutil.rmtree(self._workspace.evaluations / run, ignore_errors=True)
             shutil.rmtree(self._workspace.run(run))
@@ -102,8 +110,30 @@ class _Forgetting:
             shutil.rmtree(self._workspace.journals, ignore_errors=True)
         redacted = sum(self._filter(path, _keep_redaction_report) for path in self._files("redacted"))
         imported = sum(self._filter(path, _keep_import_report) for path in self._files("imported"))
-        stored = len(self._store.erase(self._identity))
-        return Erasure(imported, redacted, stored, tuple(datasets), tuple(runs), adapters, tuple(stopped))
+        uploads = remove_uploads(self._workspace.uploads)
+        blind = remove_blind_tests(
+            self._workspace.blind, {*runs, *adapters}, evaluations=self._workspace.evaluations
+        )
+        stored, attachments = self._store.erase(self._identity)
+        return Erasure(
+            imported=imported,
+            redacted=redacted,
+            stored=len(stored),
+            attachments=attachments,
+            uploads=uploads,
+            blind_tests=blind,
+            datasets=tuple(datasets),
+            runs=tuple(runs),
+            adapters=adapters,
+            stopped_jobs=tuple(stopped),
+        )
+
+    def _wait_for_the_page(self) -> None:
+        """An import or a masking that began before writes its file first; one that begins now leaves them out."""
+        for path in (self._workspace.imported(), self._workspace.redacted()):
+            with only_one(path):
+                for torn in path.parent.glob(".*.tmp"):  # of a process that was killed
+                    torn.unlink(missing_ok=True)
 
     def _stop_jobs(self) -> list[str]:
         jobs = self._workspace.jobs

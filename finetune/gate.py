@@ -80,6 +80,12 @@ GUARD_RULES = (
         margin=0.01,
         fine_at=0.02,
     ),
+    Rule(
+        "guard_template_intents",
+        "gets the reviewed answer, or none where none is asked for, for {} of the fixed FAQ questions",
+        margin=0,
+        is_strict=True,
+    ),
 )
 DEFAULT_RULES = (*HELDOUT_RULES, *GUARD_RULES)
 

@@ -2,7 +2,8 @@
 
 - Instructions: short general tasks with answers that a program can check, against forgetting.
 - Refusals: passages of made-up companies with questions that they answer and questions that they do not.
-- Template intents: known FAQ phrasings must still get the reviewed answer, which no adapter may change.
+- Template intents: known FAQ phrasings must still get the reviewed answer, which no adapter may change; those of the
+  company here, a fixed FAQ in `guard_templates.py`.
 """
 
 import json

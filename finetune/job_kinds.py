@@ -1,7 +1,8 @@
 """The kinds of background jobs, by the name under which they are started.
 
-`recipe` makes an adapter from a recipe; `build`, `train`, `evaluate` are single stages of tuning and `run` is all of
-them. Their arguments are the fields of `finetune.pipeline.Order`, with `dataset` and `train` for the settings.
+`recipe` makes an adapter from a recipe; `build`, `train`, `evaluate` are single stages of tuning, `run` is all of
+them, and `estimate` tells beforehand what they need. Their arguments are the fields of `finetune.order.Order`, with
+`dataset` and `train` for the settings.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,13 +43,17 @@ def tuning_kinds(open_tools: Callable[[Settings], Tools] = Tools) -> dict[str, W
         open_tools: What the stages work with; tests put smaller models in place.
     """
     from finetune import pipeline
+    from finetune.order import Order
     from finetune.workspace import Workspace
 
     def opened(job: JobContext) -> tuple[Any, Workspace, Tools, JobContext]:
         settings = load_settings(data_dir=job.data_dir)
         given = {name: value for name, value in job.arguments.items() if name != "adapter"}
-        order = pipeline.Order.of(given, settings.company_name)
+        order = Order.of(given, settings.company_name)
         return order, Workspace(job.workspace), open_tools(settings), job
+
+    def estimate(job: JobContext) -> Mapping[str, JSON]:
+        return pipeline.estimate_stage(*opened(job))
 
     def build(job: JobContext) -> Mapping[str, JSON]:
         card = pipeline.build_stage(*opened(job))
@@ -70,7 +75,7 @@ def tuning_kinds(open_tools: Callable[[Settings], Tools] = Tools) -> dict[str, W
 
         order, workspace, tools, teller = opened(job)
         pipeline.check(order, tools, teller)
-        imported = pipeline.import_stage(order, workspace, teller)
+        imported = pipeline.import_stage(order, workspace, teller, tools.transcribe())
         redacted = pipeline.redact_stage(order, workspace, tools, teller)
         card = pipeline.build_stage(order, workspace, tools, teller)
         trained = pipeline.train_stage(order, workspace, tools, teller)
@@ -78,7 +83,7 @@ def tuning_kinds(open_tools: Callable[[Settings], Tools] = Tools) -> dict[str, W
         reports = {"import": pipeline.short_report(imported), "redact": pipeline.short_report(redacted)}
         return {**reports, "build": _without_keys(card), "train": _without_keys(trained), **proof}
 
-    return {"build": build, "train": train, "evaluate": evaluate, "run": run}
+    return {"estimate": estimate, "build": build, "train": train, "evaluate": evaluate, "run": run}
 
 
 def _without_keys(card: Mapping[str, Any]) -> dict[str, Any]:

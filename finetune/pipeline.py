@@ -5,29 +5,30 @@ A stage whose input and settings are those of what lies there already does nothi
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import filelock
-from pydantic import ValidationError
 
 from chatbot.errors import InputError
 from finetune.budget import refuse_beforehand, within_minutes
-from finetune.dataset.from_conversations import build_dataset
+from finetune.dataset.from_conversations import Progress, build_dataset
 from finetune.dataset.from_knowledge_base import Searchable
 from finetune.dataset.store import CARD, Dataset
 from finetune.errors import DatasetError
 from finetune.forgotten import Forgotten
+from finetune.hearing import Transcribe
 from finetune.lora import RESULT, TrainProgress, train
+from finetune.order import Order
 from finetune.redact import load_redacted, redact_file
 from finetune.redaction_report import RedactionReport, load_redaction_report
-from finetune.settings import FinetuneSettings, TrainSettings
+from finetune.settings import TrainSettings
 from finetune.tools import Tools
 from finetune.transcripts import ColumnMapping, ImportReport, ReadOptions, import_transcripts
-from finetune.workspace import DEFAULT_NAME, Workspace, checked_name, read_plan, write_plan
+from finetune.workspace import Workspace, read_plan, write_plan
 
 _WAIT_S = 600.0
 _MADE_OF = "made_of"
@@ -53,62 +54,35 @@ class Teller(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody wants to have tuned.
-
-    Attributes:
-        name: Of the conversations, the dataset, and the beginning of the adapter's id.
-        files: Transcripts to import first; empty for those that were imported.
-        minutes: Longest time of training; None trains all epochs.
-        questions: Most held-out questions that each model is asked.
-        calibration: Most questions that the refusal threshold is fitted on.
-    """
-
-    name: str = DEFAULT_NAME
-    files: tuple[Path, ...] = ()
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    roles: Mapping[str, Any] = field(default_factory=dict)
-    domains: tuple[str, ...] = ()
-    settings: FinetuneSettings = field(default_factory=FinetuneSettings)
-    seed: int = 7
-    minutes: float | None = None
-    questions: int = 60
-    calibration: int = 80
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, Any], company_name: str) -> "Order":
-        """The order in a job's arguments.
-
-        Raises:
-            InputError: Something in it is not right.
-        """
-        given = dict(arguments)
-        parts = {part: dict(given.pop(part, {})) for part in ("dataset", "train")}
-        parts["dataset"].setdefault("company_name", company_name)
-        files = tuple(Path(path) for path in given.pop("files", ()))
-        domains = tuple(given.pop("domains", ()))
-        unknown = sorted(given.keys() - cls.__dataclass_fields__.keys())
-        if unknown:
-            raise InputError(f"There is nothing to set called {unknown[0]!r}.")
-        try:
-            settings = FinetuneSettings.model_validate(parts)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise InputError(f"{place}: {first['msg']}.", "See docs on `--set`.") from error
-        checked_name(given.get("name", DEFAULT_NAME))
-        return cls(**given, files=files, domains=domains, settings=settings)
-
-
 def check(order: Order, tools: Tools, teller: Teller) -> None:
     """Refuses beforehand what cannot be trained on this machine; errors as for `refuse_beforehand`."""
     teller.stage("check memory")
     refuse_beforehand(tools.base(), order.settings.train)
 
 
-def import_stage(order: Order, workspace: Workspace, teller: Teller) -> ImportReport | None:
+def estimate_stage(order: Order, workspace: Workspace, tools: Tools, teller: Teller) -> dict[str, Any]:
+    """What training will need, before any of it is begun; errors as for `train_stage`.
+
+    Memory is known from the base and the settings; time from the examples, and None while there are none.
+    """
+    teller.stage("check memory")
+    folder, base = workspace.dataset(order.name), tools.base()
+    needed = refuse_beforehand(base, order.settings.train)
+    found = {"memory_bytes": needed.memory_bytes, "free_bytes": needed.free_bytes}
+    if not _is_whole(folder):
+        return {**found, "seconds": None, "epochs": order.settings.train.epochs}
+    settings, whole = within_minutes(folder, order.settings.train, base, order.minutes)
+    memory = max(needed.memory_bytes, whole.memory_bytes)
+    return {**found, "memory_bytes": memory, "seconds": whole.seconds, "epochs": settings.epochs}
+
+
+def import_stage(
+    order: Order, workspace: Workspace, teller: Teller, transcribe: Transcribe | None = None
+) -> ImportReport | None:
     """Reads the files of the order, without conversations that were forgotten; None when there are none.
+
+    Args:
+        transcribe: Writes recordings of calls down; without it they are left out.
 
     Raises:
         TranscriptError: No file can be used.
@@ -120,6 +94,7 @@ def import_stage(order: Order, workspace: Workspace, teller: Teller) -> ImportRe
         mapping=ColumnMapping(**order.mapping) if order.mapping else None,
         roles=order.roles,
         company_domains=order.domains,
+        transcribe=transcribe,
     )
     out = workspace.imported(order.name)
     with only_one(out):
@@ -157,19 +132,27 @@ def build_stage(order: Order, workspace: Workspace, tools: Tools, teller: Teller
         DatasetError: There is nothing to learn from.
     """
     teller.stage("build")
-    folder = workspace.dataset(order.name)
-    redacted = workspace.redacted(order.name)
-    with tools.knowledge_base() as knowledge_base, only_one(folder):
-        made_of = _made_of(redacted, knowledge_base, order)
-        if (known := _card(folder)).get(_MADE_OF) == made_of:
-            Dataset.load(folder)
-            return known
-        # without conversations a company still tunes on its articles
-        conversations = load_redacted(redacted) if redacted.is_file() else ()
-        dataset = build_dataset(
-            conversations, knowledge_base, order.settings.dataset, order.seed, teller.tell
-        )
-    dataset = replace(dataset, about={**dataset.about, _MADE_OF: made_of})
+    with tools.knowledge_base() as knowledge_base, only_one(workspace.dataset(order.name)):
+        return build_examples_of(order, workspace, knowledge_base, teller.tell)
+
+
+def build_examples_of(
+    order: Order, workspace: Workspace, knowledge_base: Searchable, progress: Progress
+) -> dict[str, Any]:
+    """The same for whoever holds the dataset's lock and has the knowledge base open; errors as for `build_stage`.
+
+    The card says what the examples were made of, by which they are known again, and with which settings.
+    """
+    folder, redacted = workspace.dataset(order.name), workspace.redacted(order.name)
+    made_of = _made_of(redacted, knowledge_base, order)
+    if (known := _card(folder)).get(_MADE_OF) == made_of and _is_whole(folder):
+        return known
+    # without conversations a company still tunes on its articles
+    conversations = load_redacted(redacted) if redacted.is_file() else ()
+    settings = order.settings.dataset
+    dataset = build_dataset(conversations, knowledge_base, settings, order.seed, progress)
+    about = {**dataset.about, "settings": settings.model_dump(mode="json"), _MADE_OF: made_of}
+    dataset = replace(dataset, about=about)
     dataset.save(folder)
     return dataset.card()
 
@@ -222,6 +205,8 @@ def _planned(
         "base_model": tools.settings.llm,
         "seed": order.seed,
         "minutes": order.minutes,
+        "questions": order.questions,
+        "calibration": order.calibration,
         "estimated_s": round(needed.seconds, 1),
         "estimated_memory_bytes": needed.memory_bytes,
         "settings": settings.model_dump(mode="json"),
@@ -229,6 +214,14 @@ def _planned(
     }
     write_plan(run, plan)
     return plan
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        Dataset.load(folder)
+    except DatasetError:
+        return False
+    return True
 
 
 def _card(folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ from finetune.evaluate import EvaluationRun, calibrate_refusal, evaluate_adapter
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows
 from finetune.finish import Measured, Origin, export_weights, seal_adapter
 from finetune.gate import GateResult, judge, with_guards
-from finetune.guards import follow_instructions, refuse_and_answer
+from finetune.guard_templates import guard_template_intents
+from finetune.guards import by_policy, follow_instructions, refuse_and_answer
 from finetune.lora import RESULT
 from finetune.metrics import Scores
-from finetune.pipeline import Order, Teller, only_one
+from finetune.order import Order
+from finetune.pipeline import Teller, only_one
 from finetune.settings import TrainSettings
 from finetune.tools import Tools
 from finetune.workspace import Workspace, read_plan
@@ -168,7 +171,14 @@ class _Proving:
             journal_path=self._journal(who.digest, "instructions"),
             progress=self._teller.tell,
         )
-        return Proof(heldout, with_guards(heldout.scores, guarded.scores, followed))
+        return Proof(heldout, with_guards(heldout.scores, guarded.scores, followed, self._templates))
+
+    @cached_property
+    def _templates(self) -> Scores:
+        settings = self._tools.settings  # chosen before any model is asked: the same for all
+        decides = by_policy(settings.template_min_similarity, settings.evidence_min_similarity)
+        with self._tools.fixed_faq() as faq:
+            return guard_template_intents(faq, decides)
 
     def _journal(self, digest: str, part: str) -> Path:
         return self._workspace.journals / f"{self._base_digest[:8]}-{digest}-{part}.jsonl"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from chatbot.adapter_choice import AdapterShelf
 from chatbot.adapter_files import GGUF_WEIGHTS, Adapter
@@ -11,6 +12,9 @@ from chatbot.generators.base import Generator
 from chatbot.models import ModelStore, Purpose
 from chatbot.settings import Settings
 from finetune.dataset.from_knowledge_base import Searchable
+from finetune.guard_templates import write_faq
+from finetune.guards import SearchesFaq
+from finetune.hearing import Hearing, Transcribe
 from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
 
@@ -40,6 +44,10 @@ class Tools:
         """Masking with a reviewer's terms; errors as for `redaction_from_settings`."""
         return redaction_from_settings(self.settings, terms)
 
+    def transcribe(self) -> Transcribe:
+        """Writes recordings of calls down."""
+        return Hearing(self.settings)
+
     @contextmanager
     def knowledge_base(self) -> Iterator[Searchable]:
         """The company's knowledge base."""
@@ -50,6 +58,24 @@ class Tools:
             yield services.knowledge_base()
         finally:
             services.close()
+
+    @contextmanager
+    def fixed_faq(self) -> Iterator[SearchesFaq]:
+        """A knowledge base of the guard set of template intents alone, with the embedder that serves."""
+        from knowledge_base.base import KnowledgeBase
+        from knowledge_base.embed import Embedder
+
+        settings = self.settings
+        model = self._models.resolve(settings.embedder, Purpose.EMBEDDER)
+        embedder = Embedder(model, settings.threads, settings.models_path / "onnx")
+        with TemporaryDirectory(prefix="frontdesk-guard-") as folder:
+            knowledge_base = KnowledgeBase(Path(folder) / "index", embedder, settings.knowledge_base)
+            try:
+                write_faq(Path(folder) / "faq.jsonl")
+                knowledge_base.add_path(Path(folder) / "faq.jsonl")
+                yield knowledge_base
+            finally:
+                knowledge_base.close()
 
     @contextmanager
     def generator(self, adapters: Mapping[str, Path]) -> Iterator[Generator]:

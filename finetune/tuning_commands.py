@@ -15,7 +15,7 @@ from chatbot.errors import InputError
 from chatbot.settings import load_settings
 from finetune.data_commands import column_mapping, pairs_of, speaker_roles
 from finetune.following import follow, start_and_follow
-from finetune.pipeline import Order
+from finetune.order import Order, completed
 from finetune.show import print_json
 from finetune.workspace import DEFAULT_NAME, Workspace
 
@@ -27,7 +27,7 @@ _Background = Annotated[bool, typer.Option("--background", help="Return at once;
 _Name = Annotated[str, typer.Option(help="Name of conversations and dataset.")]
 _Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="A setting, as train.r=8; may be repeated."),
+    typer.Option("--set", help="A setting of `finetune.`, as train.r=8; may be repeated."),
 ]
 _Minutes = Annotated[float, typer.Option(help="Longest training, in minutes; 0 for all epochs.")]
 _Questions = Annotated[int, typer.Option(help="Most held-out questions for each model.", min=1)]
@@ -43,6 +43,7 @@ _SHOWN_METRICS = {
     "guard_wrong_refusal_rate": "guard set: wrong refusals",
     "guard_unsupported_rate": "guard set: unsupported",
     "guard_instructions": "guard set: instructions",
+    "guard_template_intents": "guard set: reviewed answers",
     "tokens_per_s": "tokens per second",
 }
 
@@ -176,56 +177,11 @@ def cancel(job_id: _JobId, as_json: _Json = False) -> None:
         out.print(f"{job_id} is {state}.", highlight=False)
 
 
-@tuning_app.command()
-def forget(
-    identity: Annotated[str, typer.Argument(help="Id of a conversation or customer, as its source has it.")],
-    retrain: Annotated[bool, typer.Option(help="Queue training without them.")] = True,
-    minutes: _Minutes = _DEFAULT_MINUTES,
-    as_json: _Json = False,
-) -> None:
-    """Remove a conversation or customer, mark the adapters trained on them, and train again without."""
-    from chatbot.store import ConversationStore
-    from finetune.forget import forget as erase
-
-    with readable_errors():
-        settings = load_settings()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = ConversationStore(settings.database_address)
-        try:
-            erased = erase(identity, settings.data_dir, store)
-        finally:
-            store.close()
-        jobs = Workspace.of(settings).jobs
-        names = erased.datasets if retrain else ()
-        queued = [jobs.start("run", {"name": n, "minutes": minutes or None}).id for n in names]
-    if as_json:
-        print_json({**asdict(erased), "found": erased.found_anything, "retrain_jobs": queued})
-        return
-    for line in _told_of_erasure(erased, queued):
-        out.print(line, highlight=False)
-
-
-def _told_of_erasure(erased: Any, queued: list[str]) -> Iterable[str]:
-    if not erased.found_anything:
-        yield "Nothing of them is here. Should a file that holds them be imported, they are left out."
-        return
-    yield f"Removed {erased.imported} imported, {erased.redacted} redacted and {erased.stored} stored conversations."
-    for said, names in (
-        ("Removed the datasets", erased.datasets),
-        ("Removed the training runs", erased.runs),
-        ("Marked, and no longer promoted, the adapters", erased.adapters),
-        ("Cancelled the jobs", erased.stopped_jobs),
-        ("Queued training without them:", queued),
-    ):
-        if names:
-            yield f"{said} {', '.join(names)}."
-    yield "Files outside of the data folder are as they were; what is forgotten is left out when they are imported."
-
-
 def _do(kind: str, arguments: dict[str, Any], background: bool, as_json: bool) -> dict[str, Any] | None:
     """The result of a job, to be shown; None when it was printed as JSON or goes on in the background."""
     with readable_errors():
         loaded = load_settings()
+        arguments = completed(arguments, loaded)
         checked = {name: value for name, value in arguments.items() if name != "adapter"}
         Order.of(checked, loaded.company_name)  # says what is wrong before a process is started
         jobs = Workspace.of(loaded).jobs

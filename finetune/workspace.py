@@ -49,6 +49,16 @@ class Workspace:
         """Answers that were given, so that nothing is asked twice."""
         return self.folder / "journals"
 
+    @property
+    def uploads(self) -> Path:
+        """Files that were uploaded on the page and not imported yet. They hold personal data."""
+        return self.folder / "uploads"
+
+    @property
+    def blind(self) -> Path:
+        """Blind tests, with their votes."""
+        return self.folder / "blind"
+
     def imported(self, name: str = DEFAULT_NAME) -> Path:
         """Imported conversations. They hold personal data."""
         return self.folder / "imported" / f"{checked_name(name)}.jsonl"

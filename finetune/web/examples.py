@@ -4,21 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from chatbot.errors import InputError
+from chatbot.settings import Settings
 from finetune.dataset import Dataset, Example
-from finetune.dataset.from_conversations import Progress, build_dataset
+from finetune.dataset.from_conversations import Progress
 from finetune.dataset.from_knowledge_base import Searchable
 from finetune.dataset.store import CARD, PARTS
-from finetune.redact import load_redacted
+from finetune.order import Order, completed
+from finetune.pipeline import build_examples_of
 from finetune.settings import DatasetSettings
 from finetune.web.alone import alone
+from finetune.workspace import Workspace
 
-SEED = 7
 _KEYS = ("conversation_keys", "customer_keys")
 _LENGTH_STEP_WORDS = 10
 _LONGEST_STEP_WORDS = 80
@@ -46,38 +44,39 @@ class ExamplesDesk:
     """The dataset of one installation.
 
     Args:
-        redacted: Masked conversations; without them examples are made of the knowledge base alone.
-        folder: Of the dataset.
+        workspace: Has the masked conversations; without them examples are made of the knowledge base alone.
         knowledge_base: Waits until it is open.
+        settings: Those of `finetune.dataset` hold where nothing else is chosen.
     """
 
     def __init__(
-        self, redacted: Path, folder: Path, knowledge_base: Callable[[], Searchable], company_name: str
+        self, workspace: Workspace, knowledge_base: Callable[[], Searchable], settings: Settings
     ) -> None:
-        self._redacted = redacted
-        self._folder = folder
+        self._workspace = workspace
+        self._folder = workspace.dataset()
         self._knowledge_base = knowledge_base
-        self._company_name = company_name
+        self._settings = settings
+
+    @property
+    def usual(self) -> DatasetSettings:
+        """The settings as they are configured."""
+        return self._settings.finetune.dataset
 
     def build(self, chosen: Mapping[str, Any], progress: Progress) -> Statistics:
-        """Makes the examples anew.
+        """Makes the examples, as the stage of a job does; those that were made of the same stay.
 
         Args:
-            chosen: Settings that differ from the defaults.
+            chosen: Settings that differ from the configured ones.
 
         Raises:
             InputError: A setting is out of its range, or examples are being made already.
             RedactionError: The masked file was changed.
             DatasetError: There is nothing to learn from.
         """
-        try:
-            settings = DatasetSettings(**{"company_name": self._company_name, **chosen})
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        arguments = completed({"dataset": dict(chosen)}, self._settings)
+        order = Order.of(arguments, self._settings.company_name)
         with alone(self._folder, "Examples are being made already."):
-            conversations = load_redacted(self._redacted) if self._redacted.is_file() else ()
-            build_dataset(conversations, self._knowledge_base(), settings, SEED, progress).save(self._folder)
+            build_examples_of(order, self._workspace, self._knowledge_base(), progress)
         return self._statistics()
 
     def statistics(self) -> Statistics | None:

@@ -5,14 +5,12 @@ from typing import Any
 
 import gradio as gr
 
-from finetune.settings import DatasetSettings
 from finetune.web.examples import ExamplesDesk, Statistics
 from finetune.web.examples_html import counted_html, dataset_html, details_html
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.plots import bar_plot, bars
 from finetune.web.watched import Ended, watched
 
-_USUAL = DatasetSettings()
 _SHARES = ("refusal_share", "augment_share", "instruction_share", "validation_share", "test_share")
 
 
@@ -25,7 +23,7 @@ class ExamplesTab:
         self.told = gr.HTML(padding=False, elem_id="ft-dataset")
         with gr.Accordion(I18N("examples_settings"), open=False), gr.Row():
             self.most = gr.Number(
-                _USUAL.examples,
+                desk.usual.examples,
                 label=I18N("examples_most"),
                 precision=0,
                 minimum=1,
@@ -33,8 +31,8 @@ class ExamplesTab:
                 elem_id="ft-most-examples",
             )
             self.shares = [
-                gr.Slider(0, 0.5, getattr(_USUAL, name), step=0.01, label=I18N(name), min_width=200)
-                for name in _SHARES
+                gr.Slider(0, max(0.5, share), share, step=0.01, label=I18N(name), min_width=200)
+                for name, share in ((name, getattr(desk.usual, name)) for name in _SHARES)
             ]
         self.go = gr.Button(I18N("build"), variant="primary", elem_id="ft-build")
         self.status = gr.HTML(status_html(""), padding=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
+from finetune.hearing import Hearing
 from finetune.web.adapters import AdapterDesk
 from finetune.web.adapters_tab import AdaptersTab
 from finetune.web.comparing import BlindDesk, Evaluations
@@ -43,22 +44,24 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
         tabs = gr.Tabs(elem_id="ft-tabs")
         with tabs, gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
             with gr.Tab(I18N("transcripts"), id="transcripts"):
-                upload = UploadTab(Uploads(workshop.uploads, workshop.imported, workshop.forgotten_ones))
+                upload = UploadTab(
+                    Uploads(
+                        workshop.uploads,
+                        workshop.imported,
+                        workshop.forgotten_ones,
+                        Hearing(workshop.settings),
+                    )
+                )
             with gr.Tab(I18N("privacy"), id="privacy") as privacy_tab:
                 privacy = PrivacyTab(
                     PrivacyDesk(workshop.imported, workshop.redacted, workshop.terms, workshop.redaction)
                 )
             with gr.Tab(I18N("examples"), id="examples") as examples_tab:
                 examples = ExamplesTab(
-                    ExamplesDesk(
-                        workshop.redacted,
-                        workshop.dataset,
-                        workshop.knowledge_base,
-                        workshop.settings.company_name,
-                    )
+                    ExamplesDesk(workshop.workspace, workshop.knowledge_base, workshop.settings)
                 )
             with gr.Tab(I18N("training"), id="training") as training_tab:
-                training = TrainingTab(TrainingDesk(workshop.jobs))
+                training = TrainingTab(TrainingDesk(workshop.workspace, workshop.settings))
             with gr.Tab(I18N("adapters"), id="adapters") as adapters_tab:
                 adapters = AdaptersTab(
                     AdapterDesk(

@@ -1,18 +1,19 @@
 """The step "Training": layout and wiring. What it does is in `training.py`."""
 
+import html
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
 from chatbot.templates import Language
-from finetune.settings import TrainSettings
-from finetune.web.parts import I18N, QUIET, errors_shown, language_of, words_of
+from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.plots import curve_plot, curves
 from finetune.web.render import paragraph, table_html
+from finetune.web.stages import stage_in
 from finetune.web.texts import TEXTS
-from finetune.web.training import Followed, TrainingDesk
+from finetune.web.training import Followed, Needed, TrainingDesk
 
-_USUAL = TrainSettings()
 _MINUTES = 25
 _LOOK_EVERY_S = 2.0
 _MOST_POINTS = 400
@@ -28,19 +29,22 @@ class TrainingTab:
             self.minutes = gr.Number(
                 _MINUTES, label=I18N("minutes"), minimum=0, min_width=180, elem_id="ft-minutes"
             )
-            self.epochs = gr.Number(_USUAL.epochs, label=I18N("epochs"), minimum=0.01, min_width=180)
+            self.epochs = gr.Number(desk.usual.epochs, label=I18N("epochs"), minimum=0.01, min_width=180)
         with gr.Accordion(I18N("training_settings"), open=False), gr.Row():
             self.rank = gr.Number(
-                _USUAL.r, label=I18N("rank"), precision=0, minimum=1, maximum=512, min_width=180
+                desk.usual.r, label=I18N("rank"), precision=0, minimum=1, maximum=512, min_width=180
             )
             self.rate = gr.Number(
-                _USUAL.learning_rate, label=I18N("rate"), minimum=0.000001, step=0.0001, min_width=180
+                desk.usual.learning_rate, label=I18N("rate"), minimum=0.000001, step=0.0001, min_width=180
             )
-            self.checkpointing = gr.Checkbox(False, label=I18N("checkpointing"), min_width=180)
+            self.checkpointing = gr.Checkbox(
+                desk.usual.gradient_checkpointing, label=I18N("checkpointing"), min_width=180
+            )
         with gr.Row():
             self.start = gr.Button(I18N("train"), variant="primary", elem_id="ft-train")
             self.cancel = gr.Button(I18N("cancel"), visible=False, elem_id="ft-cancel")
             self.resume = gr.Button(I18N("resume"), visible=False, elem_id="ft-resume")
+        self.needed = gr.HTML(padding=False, elem_id="ft-needed")
         self.told = gr.HTML(padding=False, elem_id="ft-training")
         self.plot = curve_plot("ft-loss-plot")
         self.figures = gr.HTML(padding=False)
@@ -52,7 +56,7 @@ class TrainingTab:
 
     def _wire(self) -> None:
         chosen = [self.minutes, self.epochs, self.rank, self.rate, self.checkpointing]
-        self.start.click(self._start, chosen, self.shown, **QUIET)
+        self.start.click(self._start, chosen, [self.needed, *self.shown], **QUIET)
         self.cancel.click(self._cancel, None, self.shown, **QUIET)
         self.resume.click(self._resume, None, self.shown, **QUIET)
         self.timer.tick(self._load, None, self.shown, **QUIET)
@@ -86,12 +90,24 @@ class TrainingTab:
         rate: float | None,
         checkpointing: bool,
         request: gr.Request,
-    ) -> dict[Any, Any]:
-        with errors_shown(request):
-            chosen = {"epochs": epochs, "r": rank, "learning_rate": rate}
-            given = {name: value for name, value in chosen.items() if value is not None}
-            found = self._desk.start(minutes, {**given, "gradient_checkpointing": checkpointing})
-            return self._shown(found, request)
+    ) -> Iterator[dict[Any, Any]]:
+        """Starts only what was estimated to fit; else the reason is shown, and stays."""
+        language = language_of(request)
+        chosen = {"epochs": epochs, "r": rank, "learning_rate": rate}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        train = {**given, "gradient_checkpointing": checkpointing}
+        yield {
+            self.needed: status_html(TEXTS[language]["estimating"]),
+            self.start: gr.Button(interactive=False),
+        }
+        try:
+            with errors_shown(request):
+                needed = self._desk.estimate(minutes, train)
+                yield {self.needed: needed_html(needed, language)}
+                yield self._shown(self._desk.start(minutes, train), request)
+        except gr.Error as error:
+            refused = paragraph(html.unescape(str(error.message)), "bad")
+            yield {self.needed: refused, self.start: gr.Button(interactive=True)}
 
     def _cancel(self, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
@@ -115,6 +131,21 @@ def _curves(found: Followed | None, language: Language) -> list[tuple[float, flo
     return [*loss, *held]
 
 
+def needed_html(needed: Needed, language: Language) -> str:
+    """What training needs, before it is started."""
+    words = TEXTS[language]
+    memory, free = (f"{size / 2**30:.1f} GiB" for size in (needed.memory_bytes, needed.free_bytes))
+    if needed.seconds is not None:
+        minutes, epochs = max(1, round(needed.seconds / 60)), f"{needed.epochs:.3g}"
+        lasts = words["needs_minutes"].format(minutes=minutes, epochs=epochs)
+    elif needed.minutes:
+        lasts = words["needs_at_most"].format(minutes=f"{needed.minutes:g}")
+    else:
+        lasts = words["needs_unknown"]
+    told = paragraph(words["needs_memory"].format(memory=memory, free=free)) + paragraph(lasts)
+    return f'<div role="status">{told}</div>'
+
+
 def training_html(found: Followed | None, language: Language) -> str:
     """Where the job stands, read out by screen readers when it changes."""
     words = TEXTS[language]
@@ -123,7 +154,7 @@ def training_html(found: Followed | None, language: Language) -> str:
     status = found.status
     told = words[f"job_{status.state.value}"]
     if found.is_live and status.stage:
-        told += f" {status.stage}"
+        told += f" {stage_in(language, status.stage)}"
         told += f": {status.done:,} / {status.total:,}" if status.total else "…"
     kind = "bad" if found.can_go_on else "good"
     said = paragraph(told, kind) + paragraph(status.message) + paragraph(status.error, "bad")

@@ -3,11 +3,12 @@
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from chatbot.errors import InputError, StorageError
 from finetune.forgotten import Forgotten
+from finetune.hearing import Transcribe
 from finetune.transcripts import (
     ColumnMapping,
     ImportReport,
@@ -22,6 +23,7 @@ from finetune.transcripts import (
 from finetune.web.alone import alone
 
 MAPPING_FIELDS = tuple(field.name for field in fields(ColumnMapping))
+RECORDING = "audio"
 _TOKEN_BYTES = 9
 
 
@@ -59,14 +61,20 @@ class Uploads:
         folder: For the files; what a stopped server left there is removed.
         imported: The file that an import writes.
         leave_out: Reads which conversations were forgotten, though a file still holds them.
+        transcribe: Writes recordings of calls down when they are imported; without it they are refused.
     """
 
     def __init__(
-        self, folder: Path, imported: Path, leave_out: Callable[[], Forgotten | None] = lambda: None
+        self,
+        folder: Path,
+        imported: Path,
+        leave_out: Callable[[], Forgotten | None] = lambda: None,
+        transcribe: Transcribe | None = None,
     ) -> None:
         self._folder = folder
         self._imported = imported
         self._leave_out = leave_out
+        self._transcribe = transcribe
         shutil.rmtree(folder, ignore_errors=True)
 
     def take(self, paths: Sequence[str]) -> tuple[Upload, ...]:
@@ -108,6 +116,7 @@ class Uploads:
         paths = [upload.path for upload in usable]
         if keep_earlier and self._imported.is_file():
             paths.insert(0, self._imported)
+        options = replace(options, transcribe=self._transcribe)
         mappings = {upload.path: upload.mapping for upload in usable if upload.columns}
         with alone(self._imported, "Another import is running."):
             report = import_transcripts(paths, self._imported, options, progress, mappings, self._leave_out())
@@ -138,6 +147,6 @@ class Uploads:
             found = preview(target)
         except TranscriptError as error:
             return Upload(target, label, problem=str(error))
-        return Upload(
-            target, label, found.format, found.columns, ColumnMapping(**found.mapping), found.problem
-        )
+        is_heard = found.format == RECORDING and self._transcribe is not None
+        problem = "" if is_heard else found.problem
+        return Upload(target, label, found.format, found.columns, ColumnMapping(**found.mapping), problem)

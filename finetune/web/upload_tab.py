@@ -9,7 +9,7 @@ import gradio as gr
 from finetune.transcripts import ColumnMapping, ImportReport, TranscriptError
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.render import heading, import_html, paragraph, preview_html, uploads_html
-from finetune.web.upload import MAPPING_FIELDS, Upload, Uploads, speakers
+from finetune.web.upload import MAPPING_FIELDS, RECORDING, Upload, Uploads, speakers
 from finetune.web.watched import Ended, watched
 
 Files = tuple[Upload, ...]
@@ -134,6 +134,8 @@ class UploadTab:
         if upload is None:
             return ""
         language, title = language_of(request), heading(words_of(request)["preview"])
+        if upload.format == RECORDING and not upload.problem:
+            return title + paragraph(words_of(request)["recording"], "quiet")
         if not upload.format:
             return title + paragraph(upload.problem, "bad")
         try:

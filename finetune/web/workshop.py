@@ -23,6 +23,9 @@ class Workshop:
 
     Args:
         knowledge_base: Waits until it is open.
+
+    Attributes:
+        workspace: Its places.
     """
 
     def __init__(
@@ -30,8 +33,8 @@ class Workshop:
     ) -> None:
         self.settings = settings
         self.knowledge_base = knowledge_base
-        self._workspace = Workspace.of(settings)
-        self.folder = self._workspace.folder
+        self.workspace = Workspace.of(settings)
+        self.folder = self.workspace.folder
         self._store = store
         self._base_sha256: str | None = None
         self._lock = threading.Lock()
@@ -39,7 +42,7 @@ class Workshop:
     @property
     def uploads(self) -> Path:
         """Files that were uploaded and not imported yet. They hold personal data."""
-        return self.folder / "uploads"
+        return self.workspace.uploads
 
     @property
     def imported(self) -> Path:
@@ -54,27 +57,22 @@ class Workshop:
     @property
     def terms(self) -> Path:
         """What a reviewer of a sample wrote."""
-        return self._workspace.terms
-
-    @property
-    def dataset(self) -> Path:
-        """Training examples."""
-        return self._workspace.dataset()
+        return self.workspace.terms
 
     @property
     def evaluations(self) -> Path:
         """Answers and scores of adapters, as evaluations wrote them."""
-        return self._workspace.evaluations
+        return self.workspace.evaluations
 
     @property
     def blind(self) -> Path:
         """Sessions of blind comparison."""
-        return self.folder / "blind"
+        return self.workspace.blind
 
     @property
     def jobs(self) -> Jobs:
         """Background jobs."""
-        return self._workspace.jobs
+        return self.workspace.jobs
 
     def forgotten_ones(self) -> Forgotten:
         """Conversations that must not come in again, as of now."""

@@ -45,6 +45,20 @@ def test_the_environment_wins_over_the_toml_file_and_an_argument_over_both(
     assert load_settings(port=8003).port == 8003
 
 
+def test_settings_of_tuning_come_from_file_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_toml("[finetune.dataset]\nexamples = 16\n[finetune.train]\nr = 4\nepochs = 2\n")
+    monkeypatch.setenv("FRONTDESK_FINETUNE__TRAIN__R", "8")
+    monkeypatch.setenv("FRONTDESK_FINETUNE__TRAIN__TARGET_MODULES", '["q_proj"]')
+    tuning = load_settings().finetune
+    assert (tuning.dataset.examples, tuning.train.r, tuning.train.epochs) == (16, 8, 2)
+    assert tuning.train.target_modules == ("q_proj",)
+    monkeypatch.setenv("FRONTDESK_FINETUNE__TRAIN__R", "0")
+    monkeypatch.setenv("FRONTDESK_FINETUNE__DATASET__PASSAGES", "10")
+    told = problems()
+    assert "finetune.train.r: " in told
+    assert "finetune.dataset.passages: " in told
+
+
 def test_one_loading_leaves_no_file_behind_for_the_next() -> None:
     write_toml("port = 8001")
     assert load_settings().port == 8001
@@ -71,6 +85,9 @@ def test_a_named_file_that_is_missing_is_an_error_that_names_it(monkeypatch: pyt
         ("FRONTDESK_KNOWLEDGE_BASE__TOPK", "did you mean `top_k`?"),
         ("FRONTDESK_XYZZY", "xyzzy: there is no such setting; see `frontdesk settings`"),
         ("FRONTDESK_PORT__NUMBER", "port has no parts"),
+        ("FRONTDESK_FINETUNE__TRAIN__RATE", "finetune.train.rate: there is no such setting"),
+        ("FRONTDESK_FINETUNE__TRAIN__EPOCH", "did you mean `epochs`?"),
+        ("FRONTDESK_FINETUNE__TRAINING__R", "did you mean `train`?"),
     ],
 )
 def test_an_unknown_variable_fails_with_a_hint(

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from chatbot.text import content_words
+from finetune.guard_templates import fixed_templates
 from knowledge_base.chunk import chunk
-from knowledge_base.documents import Chunk, Document, RetrievalResult, RetrievedChunk
+from knowledge_base.documents import Chunk, Document, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
 
 _THINGS = ("kettle", "toaster", "lamp", "router", "camera", "blender", "scooter", "printer")
 
@@ -43,3 +44,14 @@ class WordBase:
         score = {c.id: len(wanted & set(content_words(c.embedding_text))) for c in self._chunks}
         ranked = sorted(self._chunks, key=lambda c: -score[c.id])[: top_k or 5]
         return RetrievalResult(query, tuple(RetrievedChunk(c, score[c.id]) for c in ranked))
+
+
+class ExactFaq:
+    """The fixed FAQ, found word for word only."""
+
+    def faq_entries(self) -> Sequence[FaqEntry]:
+        return [template.entry for template in fixed_templates()]
+
+    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+        found = (FaqMatch(e, query, 1.0) for e in self.faq_entries() if query in e.all_phrasings)
+        return RetrievalResult(query, faq=tuple(found))

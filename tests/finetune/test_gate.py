@@ -20,6 +20,7 @@ def scores(n: int = N, **means: float | None) -> dict[str, dict[str, float | Non
         "guard_refusal_recall": 0.9,
         "guard_wrong_refusal_rate": 0.05,
         "guard_unsupported_rate": 0.0,
+        "guard_template_intents": 0.95,
     }
     wanted = usual | means
     return {

@@ -5,8 +5,10 @@ import pytest
 
 from chatbot.citations import facts
 from chatbot.messages import Decision
+from chatbot.settings import Settings
 from finetune.evaluation_rows import EvaluationError
 from finetune.gate import GUARD_RULES, judge, with_guards
+from finetune.guard_templates import METRIC, fixed_templates, guard_template_intents
 from finetune.guards import (
     Check,
     Instruction,
@@ -18,10 +20,12 @@ from finetune.guards import (
     template_intents,
 )
 from finetune.metrics import answer_tokens, unsupported_facts
+from finetune.tools import Tools
 from knowledge_base.documents import FaqEntry
 from tests.conftest import ModelFiles
 from tests.fakes import INVOICE, FakeKnowledgeBase
 from tests.finetune.answering_model import KilledError, TableModel
+from tests.finetune.help_pages import ExactFaq
 
 
 @pytest.mark.parametrize(
@@ -84,14 +88,15 @@ def test_guards_measure_everything_that_the_gate_asks_of_them() -> None:
     run = refuse_and_answer(model, "x", 0.5)
     assert run.metrics["guard_refusal_recall"] == 1
     assert run.metrics["guard_wrong_refusal_rate"] == 0
-    scores = with_guards(run.scores, follow_instructions(model, "x"))
+    templates = guard_template_intents(ExactFaq(), by_policy(0.92, 0.42))
+    scores = with_guards(run.scores, follow_instructions(model, "x"), templates)
     unchanged = judge(scores, scores, scores, GUARD_RULES)
     assert unchanged.passed
     stubborn = TableModel(otherwise="[0] I do not know.")
     forgot = judge(
-        with_guards(run.scores, follow_instructions(stubborn, "x")),
+        with_guards(run.scores, follow_instructions(stubborn, "x"), templates),
         None,
-        with_guards(run.scores, follow_instructions(TableModel(otherwise="yes, Paris"), "x")),
+        with_guards(run.scores, follow_instructions(TableModel(otherwise="yes, Paris"), "x"), templates),
         GUARD_RULES,
     )
     assert not forgot.passed
@@ -113,6 +118,31 @@ def test_known_phrasings_get_their_own_reviewed_answer() -> None:
     assert {row["template_intents"] for row in scores.values()} == {0.0}
     with pytest.raises(EvaluationError, match="no FAQ"):
         template_intents(FaqKnowledgeBase(faq=()), decides)
+
+
+def test_the_fixed_faq_tells_phrasings_from_look_alikes() -> None:
+    templates = fixed_templates()
+    phrasings = [p for template in templates for p in template.entry.all_phrasings]
+    near = [question for template in templates for question in template.near]
+    assert len(templates) >= 15
+    assert len({*phrasings, *near}) == len(phrasings) + len(near)
+    scores = guard_template_intents(ExactFaq(), by_policy(0.92, 0.42))
+    assert len(scores) == len(phrasings) + len(near)
+    assert {row[METRIC] for row in scores.values()} == {1.0}
+    always = guard_template_intents(ExactFaq(), lambda *_: (Decision.TEMPLATE, "invoice"))
+    wrong = judge({**scores, **always}, scores, scores, GUARD_RULES[-1:])
+    assert not wrong.passed
+    assert "fixed FAQ questions" in wrong.reasons[0]
+
+
+@pytest.mark.models
+def test_the_real_embedder_gives_reviewed_answers_and_none_to_look_alikes(model_files: ModelFiles) -> None:
+    tools = Tools(Settings(models_dir=model_files.folder, offline=True))
+    settings = tools.settings
+    with tools.fixed_faq() as faq:
+        decides = by_policy(settings.template_min_similarity, settings.evidence_min_similarity)
+        scores = guard_template_intents(faq, decides)
+    assert not [question for question, row in scores.items() if not row[METRIC]]
 
 
 @pytest.mark.models

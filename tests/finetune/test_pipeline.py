@@ -10,7 +10,7 @@ import pytest
 from chatbot.adapter_files import erasure_key, load_adapter
 from chatbot.errors import InputError
 from finetune.jobs import Jobs, JobState
-from finetune.pipeline import Order
+from finetune.order import Order
 from finetune.proving import held_out
 from finetune.registry import AdapterRegistry
 from finetune.workspace import Workspace
@@ -161,6 +161,18 @@ def test_what_is_done_is_not_done_again(whole: tuple[Workspace, Jobs, str]) -> N
     assert jobs.result(again.id)["adapter"] == expected["adapter"]
     assert (workspace.run(expected["adapter"]) / "training.json").stat().st_mtime_ns == trained
     assert not jobs.progress(again.id)
+
+
+def test_what_training_needs_is_estimated_without_training(whole: tuple[Workspace, Jobs, str]) -> None:
+    workspace, jobs, job_id = whole
+    runs = len(workspace.plans())
+    given = json.loads((workspace.folder / "jobs" / job_id / "job.json").read_text())["arguments"]
+    started = jobs.start("estimate", given)
+    assert jobs.wait(started.id).state is JobState.DONE, jobs.status(started.id).error
+    needed = jobs.result(started.id)
+    assert 0 < needed["memory_bytes"] < needed["free_bytes"]
+    assert needed["seconds"] > 0
+    assert len(workspace.plans()) == runs
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_read(tmp_path: Path) -> None:

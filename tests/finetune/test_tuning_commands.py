@@ -14,12 +14,13 @@ from finetune.jobs import Jobs
 from finetune.workspace import Workspace
 from tests.finetune.tiny_tuning import WORKER
 
-SETTINGS = ["--set", "dataset.examples=12", "--set", "dataset.passages=1", "--set", "dataset.test_share=0.2"]
+SETTINGS = ["--set", "dataset.passages=1", "--set", "dataset.test_share=0.2"]
 
 
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FRONTDESK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("FRONTDESK_FINETUNE__DATASET__EXAMPLES", "12")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Workspace, "jobs", property(lambda self: Jobs(self.folder / "jobs", WORKER)))
     return tmp_path / "data"
@@ -36,6 +37,7 @@ def test_examples_are_built_of_the_articles_alone_when_there_are_no_conversation
     found = json.loads(printed)
     assert found["state"] == "done"
     assert sum(found["examples"].values()) >= 12
+    assert (found["settings"]["examples"], found["settings"]["passages"]) == (12, 1)
     assert (data / "finetune" / "datasets" / "conversations" / "train.jsonl").is_file()
     assert found["job"] in run("jobs")[1]
     assert json.loads(run("jobs", "--json")[1])["jobs"][0]["state"] == "done"

@@ -12,12 +12,13 @@ from chatbot.generators.base import Generator
 from chatbot.privacy import PrivacyRules, Redactor
 from finetune import job_worker
 from finetune.dataset.from_knowledge_base import Searchable
+from finetune.guards import SearchesFaq
 from finetune.job_kinds import tuning_kinds
 from finetune.job_worker import JobContext
 from finetune.redact import Redaction
 from finetune.tools import Tools
 from tests.finetune.answering_model import TableModel
-from tests.finetune.help_pages import WordBase, documents
+from tests.finetune.help_pages import ExactFaq, WordBase, documents
 from tests.finetune.tiny import save_tiny_base
 
 WORKER = (sys.executable, "-m", "tests.finetune.tiny_tuning")
@@ -36,6 +37,10 @@ class TinyTools(Tools):
     @contextmanager
     def knowledge_base(self) -> Iterator[Searchable]:
         yield WordBase(documents())
+
+    @contextmanager
+    def fixed_faq(self) -> Iterator[SearchesFaq]:
+        yield ExactFaq()
 
     @contextmanager
     def generator(self, adapters: Mapping[str, Path]) -> Iterator[Generator]:

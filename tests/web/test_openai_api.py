@@ -81,7 +81,9 @@ def test_earlier_messages_are_understood(served: tuple[Desk, str], client: opena
 def test_a_picture_and_a_voice_note_are_read(served: tuple[Desk, str], client: openai.OpenAI) -> None:
     desk, _ = served
     picture = desk.parts.attachments.add(png(), "x.png").sha256
-    note = desk.parts.attachments.add(NOTE.read_bytes(), "x.wav").sha256
+    stored = desk.parts.attachments.add(NOTE.read_bytes(), "x.wav")
+    desk.parts.attachments.drop([stored])
+    note = stored.sha256
     desk.perceiver.screens = {
         picture: ScreenReading(picture, (OcrLine("Error WR-204", 0.9, (0, 0, 9, 9)),), 40, 30, ("WR-204",))
     }
@@ -107,7 +109,9 @@ def test_a_picture_and_a_voice_note_are_read(served: tuple[Desk, str], client: o
 
 def test_a_recording_is_written_down(served: tuple[Desk, str], client: openai.OpenAI) -> None:
     desk, _ = served
-    note = desk.parts.attachments.add(NOTE.read_bytes(), "x.wav").sha256
+    stored = desk.parts.attachments.add(NOTE.read_bytes(), "x.wav")
+    desk.parts.attachments.drop([stored])
+    note = stored.sha256
     desk.perceiver.transcripts = {note: Transcript(note, (Segment("Hello", 0, 1.5, -0.1, 0),), "en", 1, 2.5)}
 
     def heard(form: str) -> object:
@@ -117,6 +121,7 @@ def test_a_recording_is_written_down(served: tuple[Desk, str], client: openai.Op
     assert heard("json").text == "Hello"
     assert heard("text").strip('"\n') == "Hello"
     assert heard("verbose_json").segments[0].end == 1.5
+    assert note not in desk.parts.attachments
 
 
 def test_the_model_is_listed(client: openai.OpenAI) -> None:

@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from chatbot.errors import ConversationNotFoundError, InputError
+from chatbot.errors import ConversationNotFoundError, FrontdeskError, InputError
 from chatbot.messages import Attachment, Message
 from chatbot.store import StoredMessage
 from chatbot.text import clean_text
@@ -78,7 +78,11 @@ class MessageRoutes:
             """Sends a message; it is kept before this returns, and its answer comes over the events."""
             self._admit(request, conversation_id, who)
             message = await read_message(request, self._parts.attachments, self._parts.settings)
-            return await run_sync(self._accept, conversation_id, who, message, idempotency_key)
+            try:
+                return await run_sync(self._accept, conversation_id, who, message, idempotency_key)
+            except FrontdeskError:
+                await run_sync(self._parts.attachments.drop, message.attachments)
+                raise
 
         @router.patch("/messages/{message_id}", status_code=202)
         def correct_message(

@@ -159,9 +159,12 @@ class OpenAIRoutes:
     def _hear(self, upload: UploadFile) -> Transcript | None:
         data = upload.file.read(self._parts.settings.max_attachment_bytes + 1)
         attachment = self._parts.attachments.add(data, upload.filename or "recording")
-        if attachment.kind not in ("audio", "video"):
-            raise InputError(f"{attachment.name} is no recording.", "Send a voice note or a video.")
-        observation = self._perceiver().perceive(Message("", (attachment,)))
+        try:
+            if attachment.kind not in ("audio", "video"):
+                raise InputError(f"{attachment.name} is no recording.", "Send a voice note or a video.")
+            observation = self._perceiver().perceive(Message("", (attachment,)))
+        finally:
+            self._parts.attachments.drop((attachment,))
         return observation.transcripts[0] if observation.transcripts else None
 
 

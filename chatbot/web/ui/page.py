@@ -17,6 +17,8 @@ from chatbot.web.ui.render import conversation_choices, status_html
 from chatbot.web.ui.texts import TEXTS, language_of_browser
 
 READING_FIELDS = 8
+DELETE_CACHE_S = (600, 3600)
+"""How often Gradio's own copies of uploads are looked at, and the age from which they are removed, in seconds."""
 OPEN_READING_CHARS = 240
 CSS = Path(__file__).with_name("style.css")
 JS = Path(__file__).with_name("page.js")
@@ -66,7 +68,9 @@ class _Page:
         self._chat = chat
         self._handoff = parts.handoff
         self._company = parts.company_name
-        with gr.Blocks(title=self._company, fill_height=True, analytics_enabled=False) as self.blocks:
+        with gr.Blocks(
+            title=self._company, fill_height=True, analytics_enabled=False, delete_cache=DELETE_CACHE_S
+        ) as self.blocks:
             self.visitor = gr.BrowserState(None, storage_key="frontdesk-visitor", secret=parts.browser_secret)
             self.current = gr.BrowserState(None, storage_key="frontdesk-open", secret=parts.browser_secret)
             self.hashes = gr.State([])

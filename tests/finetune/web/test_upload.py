@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 
 from chatbot.errors import InputError
+from chatbot.settings import Settings
 from finetune.forgotten import Forgotten
-from finetune.transcripts import ColumnMapping, TranscriptError, load_conversations
+from finetune.hearing import Hearing
+from finetune.transcripts import (
+    ColumnMapping,
+    ReadOptions,
+    TranscriptError,
+    import_transcripts,
+    load_conversations,
+)
 from finetune.web.alone import alone
-from finetune.web.upload import Uploads, speakers
+from finetune.web.upload import RECORDING, Uploads, speakers
+from tests.finetune.test_transcripts_calls import by_pitch, tone, wav
 from tests.finetune.transcripts_files import chat, write
 
 NAMED = "ticket_id,sender,message\n1,customer,Where is it?\n1,agent,On its way.\n2,customer,Nobody answers\n"
@@ -38,6 +47,35 @@ def test_files_are_moved_in_and_looked_into(uploads: Uploads, tmp_path: Path) ->
     assert taken.problem == ""
     assert refused.format == ""
     assert "empty" in refused.problem
+
+
+def test_a_recording_is_heard_when_it_is_imported(tmp_path: Path) -> None:
+    sides = tone(300, 0, 1), tone(1200, 1.2, 2.2)
+    call = str(wav(tmp_path / "call.wav", *sides))
+    out = tmp_path / "data" / "imported.jsonl"
+    uploads = Uploads(tmp_path / "data" / "uploads", out, transcribe=by_pitch)
+    (taken,) = uploads.take([call])
+    assert (taken.format, taken.problem) == (RECORDING, "")
+    report, left = uploads.import_all([taken], speakers("", ""))
+    assert (report.conversations, left) == (1, ())
+    (conversation,) = load_conversations(out)
+    assert [(turn.role, turn.text) for turn in conversation.turns][:2] == [
+        ("agent", "Thank you for calling."),
+        ("customer", "My line is dead."),
+    ]
+
+
+def test_a_recording_without_a_model_says_what_is_missing(tmp_path: Path, uploads: Uploads) -> None:
+    call = wav(tmp_path / "call.wav", tone(300, 0, 1))
+    (taken,) = uploads.take([str(call)])
+    assert "speech recognition is not set up" in taken.problem
+    nowhere = Settings(models_dir=tmp_path / "models", offline=True, whisper="whisper-base")
+    with pytest.raises(TranscriptError, match="whisper-base"):
+        import_transcripts(
+            [wav(tmp_path / "call.wav", tone(300, 0, 1))],
+            tmp_path / "out.jsonl",
+            ReadOptions(transcribe=Hearing(nowhere)),
+        )
 
 
 def test_what_a_stopped_server_left_is_removed(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:
             "conversations_per_hour": 1000,
         }
         settings = Settings(data_dir=tmp_path, web=WebSettings(**{"sites": SITES, **generous, **web}))
-        store = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}")
+        store = ConversationStore(f"sqlite:///{tmp_path / 'frontdesk.db'}", settings.attachments_path)
         handoff = HandoffDesk(store, settings.handoff)
         perceiver, speaking = FakePerceiver(), generator or FakeGenerator()
         assistant = Assistant(
@@ -168,7 +168,7 @@ def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:
         parts = ApiParts.build(
             settings=settings,
             store=store,
-            attachments=AttachmentStore(tmp_path / "attachments", settings),
+            attachments=AttachmentStore(settings.attachments_path, settings, store.claims),
             handoff=handoff,
             assistant=lambda: assistant,
             perceiver=lambda: perceiver,

@@ -233,6 +233,28 @@ def test_export_and_erase(desk: Desk) -> None:
         assert visit.request("GET", path).status_code == 404
 
 
+def test_files_leave_the_disk_with_their_conversation(desk: Desk) -> None:
+    visits = [desk.visit(), desk.visit()]
+    folder = desk.settings.attachments_path
+    for visit in visits:
+        visit.request("POST", "/messages", data={"text": "See"}, files=[("files", ("a.txt", b"I am Zoe."))])
+    assert len(list(folder.glob("??/*"))) == 1
+    visits[0].request("DELETE")
+    assert len(list(folder.glob("??/*"))) == 1
+    visits[1].request("DELETE")
+    assert not list(folder.glob("??/*"))
+
+
+def test_files_of_a_message_that_is_refused_are_not_kept(desk: Desk) -> None:
+    visit = desk.visit()
+    key = {"Idempotency-Key": "one"}
+    visit.ask("Hello", **key)
+    files = [("files", ("a.txt", b"I am Zoe."))]
+    refused = visit.request("POST", "/messages", data={"text": "Other"}, files=files, headers=key)
+    assert refused.status_code == 422
+    assert not list(desk.settings.attachments_path.glob("??/*"))
+
+
 def test_a_stream_is_told_that_its_conversation_was_erased(desk: Desk, serve: Callable[[Desk], str]) -> None:
     url, visit = serve(desk), desk.visit()
     visit.answered(RETURNS)
