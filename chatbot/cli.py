@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chatbot.accounts_cli import accounts_app
+from chatbot.audit_cli import show_audit
 from chatbot.backup.commands import backup, restore
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
@@ -40,6 +42,8 @@ cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
 cli.command()(backup)
 cli.command()(restore)
+cli.add_typer(accounts_app, name="accounts")
+cli.command("audit")(show_audit)
 out = Console()
 
 
@@ -60,7 +64,7 @@ def serve(
 
 
 def _announce(name: str, url: str) -> None:
-    out.print(f"{name} is at [bold]{url}[/bold]")
+    out.print(f"{name} is at [bold]{url}[/bold]", soft_wrap=True)
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError as SourceError
 
+from chatbot.account_settings import AccountSettings
 from chatbot.errors import SettingsError
 from chatbot.handoff_settings import HandoffSettings
 from chatbot.tuning_settings import FinetuneSettings
@@ -35,6 +36,7 @@ GROUPS: dict[str, type[BaseModel]] = {
     "handoff": HandoffSettings,
     "web": WebSettings,
     "finetune": FinetuneSettings,
+    "accounts": AccountSettings,
 }
 NOT_SETTINGS = frozenset({CONFIG_FILE_VARIABLE, "FRONTDESK_EVAL_DATA"})
 
@@ -148,6 +150,8 @@ class Settings(BaseSettings):
     """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
     finetune: FinetuneSettings = FinetuneSettings()
     """Examples and training, each as `FRONTDESK_FINETUNE__DATASET__NAME` or `FRONTDESK_FINETUNE__TRAIN__NAME`."""
+    accounts: AccountSettings = AccountSettings()
+    """Agents and administrators, each as `FRONTDESK_ACCOUNTS__NAME`."""
 
     @field_validator("max_new_tokens")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from chatbot.audit_cli import record_command
 from chatbot.cli_errors import readable_errors
 from chatbot.settings import load_settings
 from finetune.order import completed
@@ -40,6 +41,13 @@ def forget(
             erased = erase(identity, settings.data_dir, store)
         finally:
             store.close()
+        record_command(  # whose they were is forgotten too
+            settings,
+            "conversations-forgotten",
+            stored=erased.stored,
+            imported=erased.imported,
+            adapters=len(erased.adapters),
+        )
         workspace = Workspace.of(settings)
         orders = retraining.noted_orders(workspace) if retrain else ()  # also of an erasure that was killed
         again = {} if minutes is None else {"minutes": minutes or None}

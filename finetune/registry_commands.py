@@ -11,6 +11,7 @@ from rich.table import Table
 
 from chatbot.adapter_choice import Pointer
 from chatbot.adapter_files import base_digest
+from chatbot.audit_cli import record_command
 from chatbot.cli_errors import readable_errors
 from chatbot.models import ModelStore, Purpose
 from chatbot.settings import Settings, load_settings
@@ -67,6 +68,7 @@ def promote(
     """Switch an adapter on; a running server changes to it without a restart."""
     with readable_errors():
         pointer = _registry_of_base().promote(adapter_id, share, forced_because=force)
+        _record_action("adapter-promoted", adapter_id, share_percent=share, is_forced=bool(force))
     _say(pointer, as_json)
 
 
@@ -75,6 +77,7 @@ def rollback(as_json: _Json = False) -> None:
     """End a canary, or go back to the adapter that served before."""
     with readable_errors():
         pointer = _registry_of_base().rollback()
+        _record_action("adapter-rolled-back", pointer.active)
     _say(pointer, as_json)
 
 
@@ -106,6 +109,7 @@ def delete(adapter_id: _Id, as_json: _Json = False) -> None:
     """Delete an adapter that does not serve."""
     with readable_errors():
         _registry().delete(adapter_id)
+        _record_action("adapter-deleted", adapter_id)
     _done({"deleted": adapter_id}, f"Deleted {adapter_id}.", as_json)
 
 
@@ -118,6 +122,7 @@ def export(
     """Write an adapter into one file, for another machine."""
     with readable_errors():
         _registry().export(adapter_id, archive)
+        _record_action("adapter-exported", adapter_id)
     _done({"exported": adapter_id, "archive": str(archive)}, f"{adapter_id} is in {archive}.", as_json)
 
 
@@ -130,10 +135,15 @@ def load(
     with readable_errors():
         registry = _registry()
         adapter = registry.register(archive, None) if archive.is_dir() else registry.import_archive(archive)
+        _record_action("adapter-imported", adapter.id)
     if as_json:
         print_json(_record(adapter))
     else:
         out.print(f"Registered {adapter.id}.", highlight=False)
+
+
+def _record_action(action: str, target: str, **details: float | bool) -> None:
+    record_command(load_settings(), action, target, **details)
 
 
 def _registry() -> AdapterRegistry:

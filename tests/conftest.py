@@ -83,3 +83,13 @@ def eval_data() -> Path:
 def _quiet_environment() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all tables, made once: migrating one for each test takes most of the time."""
+    from chatbot.database import Database
+
+    path = tmp_path_factory.mktemp("database") / "frontdesk.db"
+    Database(f"sqlite:///{path}").close()
+    return path

@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from chatbot.errors import SettingsError
 from chatbot.services import Services
 from chatbot.settings import Settings
+from chatbot.web.loopback import is_loopback
 
 if TYPE_CHECKING:
+    from chatbot.web.accounts.desk import AccountDesk
     from chatbot.web.api.parts import ApiParts
 
 _FINISH_S = 20.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EXAMPLE_QUESTIONS = (
     "My router shows a solid amber light. What does it mean?",
     "How do I cancel Wrenfield Plus before the trial ends?",
@@ -35,19 +36,22 @@ class MountedPage:
     path: str
 
 
-PageMount = Callable[[FastAPI, Services], MountedPage | None]
-"""Adds a page to the application; None when it must not be reached, which it logs itself."""
+PageMount = Callable[[FastAPI, Services], MountedPage]
+"""Adds a page to the application; one for administrators below the path of `chatbot.web.accounts.gate`."""
 
 
 def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     """The web application: the page at `/`, and `/healthz`, `/readyz` for whoever watches over it.
 
     Args:
-        mounts: Pages that the composition root adds; `app.state.pages` has those that were mounted.
+        mounts: Pages that the composition root adds; `app.state.pages` has their names and paths.
 
     Returns:
-        The application; `app.state.api` has the parts of the API, whose runner is to be started and closed.
+        The application; `app.state.api` has the parts of the API, whose runner is to be started and closed, and
+        `app.state.accounts` those of signing in.
     """
+    from chatbot.web.accounts.desk import AccountDesk
+    from chatbot.web.accounts.mount import add_accounts
     from chatbot.web.api.mount import add_api
     from chatbot.web.metrics import MeasuredAssistant
     from chatbot.web.ui.mount import mount_page
@@ -64,11 +68,15 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     def readyz() -> dict[str, bool]:
         return {"ready": services.is_ready}
 
+    app.state.accounts = AccountDesk.build(
+        services.settings, services.store.database, services.browser_secret()
+    )
+    add_accounts(app, app.state.accounts)
     app.state.api = _api_parts(services)
-    add_api(app, app.state.api)
+    add_api(app, app.state.api)  # after: what it puts before every request comes first
     add_widget(app, services.settings, services.browser_secret())
-    mounted = [mount(app, services) for mount in mounts]  # first: the chat page answers every other path
-    app.state.pages = tuple(page for page in mounted if page)
+    # First: the chat page answers every other path.
+    app.state.pages = tuple(mount(app, services) for mount in mounts)
     settings = services.settings
     parts = PageParts(
         store=services.store,
@@ -120,7 +128,8 @@ def run(
         app = create_app(services, mounts)
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
         told = lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages]  # noqa: E731
-        listen_and_serve(app, listener, [told, services.start, services.webhooks.start])
+        first = lambda: _announce_first_admin(app.state.accounts, settings, announce)  # noqa: E731
+        listen_and_serve(app, listener, [told, first, services.start, services.webhooks.start])
     finally:
         services.close()
 
@@ -134,6 +143,14 @@ def listen_and_serve(
     server.when_listening = [*when_listening, app.state.api.runner.start]
     server.when_ending = lambda: app.state.api.close(_FINISH_S)
     server.run(sockets=[listener])
+
+
+def _announce_first_admin(
+    desk: "AccountDesk", settings: Settings, announce: Callable[[str, str], object]
+) -> None:
+    if path := desk.first_admin_path():
+        what = "The page that makes the first administrator, once and within the hour,"
+        announce(what, f"{settings.web.public_url or _address(settings)}{path}")
 
 
 class _Server(uvicorn.Server):
@@ -156,7 +173,7 @@ class _Server(uvicorn.Server):
 
 def _check_opened(settings: Settings) -> None:
     """More than this machine is served only when it is settled under which name, and for which sites."""
-    if settings.host in _LOOPBACK or settings.web.public_url:
+    if is_loopback(settings.host) or settings.web.public_url:
         return
     raise SettingsError(
         f"Listening on {settings.host} would open Frontdesk to others, and it is not set up for that.",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from chatbot.audit import THIS_MACHINE
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
 from finetune.hearing import Hearing
 from finetune.web.adapters import AdapterDesk
@@ -69,7 +70,8 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
                         workshop.registry_of_base,
                         workshop.settings.adapter,
                         workshop.feedback,
-                    )
+                    ),
+                    workshop.record,
                 )
             evaluations = Evaluations(workshop.evaluations)
             with gr.Tab(I18N("evaluation"), id="evaluation") as evaluation_tab:
@@ -97,10 +99,17 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
 
         def greet(request: gr.Request) -> str:
             words = words_of(request)
-            return _header(company, words["title"], words["here_only"])
+            return _header(company, words["title"], _note(request.username, words))
 
         blocks.load(greet, None, header, **QUIET)
     return blocks
+
+
+def _note(actor: str | None, words: dict[str, str]) -> str:
+    if actor in (None, THIS_MACHINE):
+        return words["here_only"]
+    links = f'<a href="/account">{html.escape(actor)}</a> · <a href="/logout">{words["sign_out"]}</a>'
+    return f"{words['signed_in']} {links}"
 
 
 def _header(company: str, title: str, note: str) -> str:

@@ -10,6 +10,8 @@ TEXTS: dict[Language, dict[str, str]] = {
     "en": {
         "title": "Administration",
         "here_only": "This page answers to this machine only.",
+        "signed_in": "Signed in:",
+        "sign_out": "Sign out",
         "finetune": "Fine-tune",
         "failed": "Something went wrong on our side. Nothing was changed; the log says more.",
         "none": "none",
@@ -225,6 +227,8 @@ TEXTS: dict[Language, dict[str, str]] = {
     "zh": {
         "title": "管理",
         "here_only": "此页面只对本机开放。",
+        "signed_in": "已登录：",
+        "sign_out": "退出登录",
         "finetune": "微调",
         "failed": "我们这边出了问题。没有任何改动；详情见日志。",
         "none": "无",

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from chatbot.audit import AuditLog
 from chatbot.privacy import pattern_redactor, rules_from_settings
 from chatbot.settings import Settings
 from chatbot.store import AdapterFeedback, ConversationStore
@@ -106,3 +107,7 @@ class Workshop:
     def feedback(self) -> tuple[AdapterFeedback, ...]:
         """What customers think of each adapter's answers, since the trial began when there is one."""
         return self._store.adapter_feedback(canary_began(self.registry()))
+
+    def record(self, actor: str, action: str, target: str) -> None:
+        """Writes into the audit log who did what."""
+        AuditLog(self._store.database).record(actor, action, target)

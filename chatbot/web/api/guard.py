@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatbot.web.address import own_origin
 from chatbot.web.api.problems import problem
 from chatbot.web.auth import Sites
 from chatbot.web_settings import WebSettings
@@ -96,11 +97,6 @@ class Guard:
         takes_files = scope["path"].startswith("/v1/") or scope["path"].endswith("/messages")
         large = takes_files and (has_files or scope["path"].startswith("/v1/"))
         return self._settings.max_upload_bytes if large else self._json_bytes
-
-
-def own_origin(settings: WebSettings, scope: Scope, headers: Headers) -> str:
-    """Where this server is reached, as browsers write it."""
-    return settings.public_url or f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
 
 
 def _name_of(host: str) -> str:

@@ -14,7 +14,7 @@ from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.turn_log import TurnLog
-from chatbot.web.api.guard import own_origin
+from chatbot.web.address import client_address, own_origin
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.limits import Rate, RateLimits
 from chatbot.web.api.runner import Responds, TurnRunner
@@ -134,10 +134,7 @@ class ApiParts:
 
     def address(self, request: Request) -> str:
         """Where the request comes from, as told by the proxies that are trusted."""
-        direct = request.client.host if request.client else "unknown"
-        hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
-        trusted = self.settings.web.trusted_proxies
-        return hops[-trusted] if trusted and len(hops) >= trusted else direct
+        return client_address(self.settings.web, request)
 
 
 def key_holder(parts: ApiParts, scope: Scope) -> Callable[[Request, Bearer], ApiKey]:

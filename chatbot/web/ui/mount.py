@@ -53,7 +53,7 @@ def mount_private_page(
     blocks: gr.Blocks,
     path: str,
     *,
-    is_allowed: Callable[[Request], bool],
+    who: Callable[[Request], str | None],
     i18n: gr.I18n,
     css: Path,
     js: Path,
@@ -62,7 +62,7 @@ def mount_private_page(
     """The application with a page for operators, whose files are kept apart from those of customers.
 
     Args:
-        is_allowed: Asked for every request to the page, its API and its files.
+        who: Who asks, for every request to the page, its API and its files; None is refused.
     """
     folder = private_uploads()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -73,7 +73,7 @@ def mount_private_page(
         app,
         blocks,
         path=path,
-        auth_dependency=lambda request: "operator" if is_allowed(request) else None,
+        auth_dependency=who,
         i18n=i18n,
         theme=make_theme(),
         css_paths=css,

@@ -1,20 +1,24 @@
-"""The page is there for this machine only, and customers see nothing of it."""
+"""The page is there for this machine or for administrators, and customers see nothing of it."""
 
 import json
-import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.routing import Mount
 
+from chatbot.accounts import Role
 from chatbot.services import Services
 from chatbot.settings import Settings
 from chatbot.web.server import create_app
-from finetune.web.mount import PATH, is_loopback, mount_finetune_page
+from chatbot.web_settings import WebSettings
+from finetune.web.mount import PATH, mount_finetune_page
 
 HERE = "http://127.0.0.1:7860"
+PUBLIC = "https://chat.example.com"
 
 
 @pytest.fixture
@@ -99,23 +103,54 @@ def test_other_machines_are_turned_away(app: FastAPI) -> None:
     assert far.get("/config").status_code == 200
 
 
-def test_a_server_that_others_reach_has_no_such_page_and_the_log_says_why(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    services = Services(Settings(data_dir=tmp_path / "data", host="0.0.0.0"))
-    with caplog.at_level(logging.INFO):
-        app = create_app(services, (mount_finetune_page,))
+@pytest.fixture
+def open_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
+    """A server that others can reach, with an administrator and an agent."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    services = Services(
+        Settings(data_dir=tmp_path / "data", host="0.0.0.0", web=WebSettings(public_url=PUBLIC))
+    )
+    yield create_app(services, (mount_finetune_page,))
     services.close()
-    assert app.state.pages == ()
-    assert "it has no accounts yet and 0.0.0.0 can be reached from other machines" in caplog.text
-    near = TestClient(app, base_url=HERE, client=("127.0.0.1", 50000))
-    assert near.get(f"{PATH}/config").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("host", "is_here"),
-    [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("[::1]", True), ("localhost", True),
-     ("0.0.0.0", False), ("::", False), ("192.168.1.2", False), ("shop.example", False), ("", False)],
-)  # fmt: skip
-def test_which_addresses_are_this_machines_own(host: str, is_here: bool) -> None:
-    assert is_loopback(host) is is_here
+def signed_in(app: FastAPI, role: Role) -> TestClient:
+    desk = app.state.accounts
+    account, _ = desk.accounts.create(role.value, role)
+    client = TestClient(app, base_url=PUBLIC, client=("203.0.113.7", 50000))
+    client.cookies.set("__Host-frontdesk-session", desk.sessions.open(account.id))
+    return client
+
+
+def test_where_others_reach_the_server_all_of_it_is_for_administrators(open_server: FastAPI) -> None:
+    admin, agent = signed_in(open_server, Role.ADMIN), signed_in(open_server, Role.AGENT)
+    visitor = TestClient(open_server, base_url=PUBLIC, client=("203.0.113.8", 50000))
+    here = TestClient(open_server, base_url=HERE, client=("127.0.0.1", 50000))
+    sent = admin.post(f"{PATH}/gradio_api/upload", files={"files": ("secret.csv", b"a,b\n1,2\n")})
+    (path,) = sent.json()
+    assert admin.get(f"{PATH}/gradio_api/file={path}").content == b"a,b\n1,2\n"
+    assert "ft-files" in admin.get(f"{PATH}/config").text
+    inner = next(r for r in open_server.routes if isinstance(r, Mount) and r.path == PATH)
+    shown = {route.path for route in inner.app.routes if hasattr(route, "path")}  # type: ignore[attr-defined]
+    concrete = {re.sub(r"{(\w+)(:path)?}", "x", place) for place in shown} | {
+        f"/gradio_api/{name}"
+        for name in ("upload", "queue/join", "queue/data", "call/x", "run/x", "info", "heartbeat/x", "reset")
+    }
+    for place in sorted({*concrete, f"/gradio_api/file={path}", f"/file={path}", "/theme.css"}):
+        for method in ("GET", "POST"):
+            for client, status in ((visitor, 401), (agent, 403), (here, 401)):
+                answer = client.request(method, f"{PATH}{place}", follow_redirects=False)
+                assert answer.status_code == status, (method, place)
+    for client in (visitor, agent):
+        for place in (f"/gradio_api/file={path}", f"/gradio_api/file=../private/{Path(path).name}"):
+            assert client.get(place).status_code in (403, 404)
+    for origin, status in (("https://evil.example", 403), ("null", 403), (PUBLIC, 200)):
+        assert admin.get(f"{PATH}/config", headers={"Origin": origin}).status_code == status
+    assert admin.get(f"{PATH}/user").json() == "admin"
+
+
+def test_this_machine_needs_a_session_too_once_there_are_accounts(app: FastAPI, client: TestClient) -> None:
+    assert client.get(f"{PATH}/config").status_code == 200
+    app.state.accounts.accounts.create("ann", Role.ADMIN)
+    assert client.get(f"{PATH}/config").status_code == 401
+    assert client.get(f"{PATH}/", headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303

@@ -18,7 +18,6 @@ from fastapi.testclient import TestClient
 
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
-from chatbot.database import Database
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
@@ -131,14 +130,6 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 MakeDesk = Callable[..., Desk]
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables, made once: migrating one for each test takes most of the time."""
-    path = tmp_path_factory.mktemp("database") / "frontdesk.db"
-    Database(f"sqlite:///{path}").close()
-    return path
 
 
 @pytest.fixture

@@ -1,0 +1,85 @@
+"""Stands before the pages for administrators: everything below their path, whatever serves it."""
+
+import logging
+import posixpath
+
+from anyio.to_thread import run_sync
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatbot.accounts import Role
+from chatbot.audit import THIS_MACHINE
+from chatbot.errors import FrontdeskError
+from chatbot.web.accounts.desk import AccountDesk
+from chatbot.web.accounts.pages import refusal_page
+from chatbot.web.api.problems import described, problem
+from chatbot.web.loopback import comes_from_this_machine
+
+log = logging.getLogger(__name__)
+LOGIN = "/login"
+ADMIN_PATH = "/admin"
+_STATE = "frontdesk_actor"
+
+
+class AdminGate:
+    """Wraps the application; who has passed is in the request's state, see `actor`."""
+
+    def __init__(self, app: ASGIApp, *, desk: AccountDesk, path: str = ADMIN_PATH) -> None:
+        self._app = app
+        self._desk = desk
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets through what may go on."""
+        if scope["type"] not in ("http", "websocket") or not _is_below(scope["path"], self._path):
+            return await self._app(scope, receive, send)
+        passed = await run_sync(self._admit, HTTPConnection(scope))
+        if isinstance(passed, str):
+            scope.setdefault("state", {})[_STATE] = passed
+            return await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        return await passed(scope, receive, send)
+
+    def _admit(self, request: HTTPConnection) -> str | Response:
+        """Who asks, or the refusal."""
+        try:
+            if not self._desk.needs_session():
+                return THIS_MACHINE if comes_from_this_machine(request) else _unknown()
+            if not self._desk.is_own_page(request, is_needed=False):
+                return problem(403, "forbidden-origin", "Pages of this origin may not use this page.")
+            account = self._desk.account(request)
+        except FrontdeskError as error:
+            log.error("%s", error, exc_info=error)
+            return described(error)
+        if account is None:
+            return RedirectResponse(LOGIN, 303) if _is_navigation(request) else _unknown()
+        if account.role is not Role.ADMIN:
+            if _is_navigation(request):
+                return refusal_page(request.headers.get("accept-language", ""))
+            return problem(403, "forbidden", "This is for administrators.")
+        return account.name
+
+
+def actor(request: HTTPConnection) -> str | None:
+    """Who the gate let through: an account's name, or `THIS_MACHINE`; None when it did not."""
+    passed = getattr(request.state, _STATE, None)
+    return passed if isinstance(passed, str) else None
+
+
+def _unknown() -> Response:
+    return problem(401, "unauthorized", "Sign in as an administrator first.", f"At {LOGIN}.")
+
+
+def _is_navigation(request: HTTPConnection) -> bool:
+    is_read = request.scope.get("method") in ("GET", "HEAD")
+    return is_read and "text/html" in request.headers.get("accept", "")
+
+
+def _is_below(path: str, top: str) -> bool:
+    """Whether a path could be read as one below `top` by anything behind us; too often rather than too seldom."""
+    parts = [part for part in path.replace("\\", "/").lower().split("/") if part]
+    resolved = posixpath.normpath("/" + "/".join(parts)).strip("/").split("/")
+    name = top.strip("/")
+    return parts[:1] == [name] or resolved[:1] == [name]

@@ -1,0 +1,13 @@
+"""Puts accounts into a web application."""
+
+from fastapi import FastAPI
+
+from chatbot.web.accounts.desk import AccountDesk
+from chatbot.web.accounts.gate import AdminGate
+from chatbot.web.accounts.routes import AccountRoutes
+
+
+def add_accounts(app: FastAPI, desk: AccountDesk) -> None:
+    """Adds the pages of accounts, and the gate before the pages for administrators."""
+    app.add_middleware(AdminGate, desk=desk)
+    app.include_router(AccountRoutes(desk).router())
