@@ -75,6 +75,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     app.state.api = _api_parts(services)
     add_api(app, app.state.api)  # after: what it puts before every request comes first
     add_widget(app, services.settings, services.browser_secret())
+    protect(app, services.settings)
     # First: the chat page answers every other path.
     app.state.pages = tuple(mount(app, services) for mount in mounts)
     settings = services.settings
@@ -90,6 +91,13 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
         examples=EXAMPLE_QUESTIONS if settings.example_company else (),
     )
     return mount_page(app, parts, settings.max_attachment_bytes)
+
+
+def protect(app: FastAPI, settings: Settings) -> None:
+    """Puts the security headers around everything that was added before."""
+    from chatbot.web.headers import SecurityHeaders
+
+    app.add_middleware(SecurityHeaders, settings=settings.web)
 
 
 def _api_parts(services: Services) -> "ApiParts":

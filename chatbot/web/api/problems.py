@@ -115,7 +115,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def of_nobody(_request: Request, error: Exception) -> JSONResponse:
-        return problem(500, "internal", "Something went wrong on our side.", "Please try again.")
+        said = "Something went wrong on our side."
+        return problem(500, "internal", said, "Please try again.", {"X-Content-Type-Options": "nosniff"})
 
 
 def _for_clients_of(request: Request, response: JSONResponse) -> JSONResponse:
