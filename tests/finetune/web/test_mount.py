@@ -146,7 +146,7 @@ def test_where_others_reach_the_server_all_of_it_is_for_administrators(open_serv
             assert client.get(place).status_code in (403, 404)
     for origin, status in (("https://evil.example", 403), ("null", 403), (PUBLIC, 200)):
         assert admin.get(f"{PATH}/config", headers={"Origin": origin}).status_code == status
-    assert admin.get(f"{PATH}/user").json() == "admin"
+    assert admin.get(f"{PATH}/gradio_api/user").json() == "admin"
 
 
 def test_this_machine_needs_a_session_too_once_there_are_accounts(app: FastAPI, client: TestClient) -> None:

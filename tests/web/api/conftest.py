@@ -24,6 +24,7 @@ from chatbot.store import ConversationStore
 from chatbot.web.api.mount import add_api
 from chatbot.web.api.parts import ApiParts
 from chatbot.web_settings import SiteSettings, WebSettings
+from tests.conftest import empty_database  # noqa: F401 - other modules take their fixtures from here
 from tests.fakes import FakeGenerator, FakeKnowledgeBase, FakePerceiver
 
 BASE = "http://127.0.0.1:7860"
@@ -133,7 +134,7 @@ MakeDesk = Callable[..., Desk]
 
 
 @pytest.fixture
-def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:
+def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:  # noqa: F811
     """Desks that share one data folder, each as a process of its own would."""
     desks: list[Desk] = []
     shutil.copy(empty_database, tmp_path / "frontdesk.db")
