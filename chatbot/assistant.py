@@ -107,6 +107,7 @@ class _Turn:
     citations: Citations = field(default_factory=Citations)
     text: str = ""
     adapter: str = ""
+    tokens: int = 0
     begins: FirstMark | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -178,6 +179,7 @@ class Assistant:
             tuple(turn.citations.added),
             turn.timings_ms,
             stopped,
+            turn.tokens,
         )
 
     def _accepted(self, message: Message) -> tuple[Message, list[str]]:
@@ -303,6 +305,7 @@ class Assistant:
             yield from _announced(turn)
             raise
         turn.begins = draft.begins
+        turn.tokens = draft.fitted.prompt_tokens
         if draft.begins and generator.refusal_threshold is not None:
             turn.decision = reconsider(
                 turn.decision,
@@ -338,6 +341,7 @@ class Assistant:
         for delta in draft.pieces(self._settings):
             if "first_token" not in turn.timings_ms:
                 turn.mark("first_token", since_s)
+            turn.tokens += 1
             yield delta
 
     def _quoted_answer(self, turn: _Turn, passage: Passage) -> Iterator[StreamEvent]:
@@ -371,6 +375,7 @@ class Assistant:
             stopped=stopped,
             adapter=turn.adapter,
             refusal_probability=turn.begins.refusal_probability if turn.begins else None,
+            tokens=turn.tokens,
         )
         conversation = turn.conversation
         return self._store.add_answer(

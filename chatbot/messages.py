@@ -253,6 +253,7 @@ class Done:
         message_id: Id of the stored answer, for feedback.
         stopped: True when the customer stopped it or the engine failed part-way.
         timings_ms: Milliseconds by stage: `perceive`, `retrieve`, `first_token`, `generate`, `total`.
+        tokens: What the language model read and wrote, written ones as pieces of its stream; 0 when none was asked.
     """
 
     conversation_id: str
@@ -262,6 +263,7 @@ class Done:
     citations: tuple[Citation, ...]
     timings_ms: Mapping[str, float]
     stopped: bool = False
+    tokens: int = 0
 
 
 StreamEvent = StatusChanged | Perceived | Retrieved | Decided | TextDelta | CitationAdded | Warned | Done

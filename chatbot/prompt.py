@@ -71,6 +71,7 @@ class FittedPrompt:
 
     prompt: Prompt
     passages: tuple[Passage, ...]
+    prompt_tokens: int = 0
 
 
 def fit_conversation(
@@ -95,8 +96,9 @@ def fit_conversation(
     turns, kept, asked = list(history), list(passages), question
     while True:
         prompt = render_conversation(company, turns, kept, asked)
-        if count_tokens(prompt) <= limit_tokens:
-            return FittedPrompt(prompt, tuple(kept))
+        prompt_tokens = count_tokens(prompt)
+        if prompt_tokens <= limit_tokens:
+            return FittedPrompt(prompt, tuple(kept), prompt_tokens)
         if turns:
             turns = turns[2:]
         elif len(kept) > 1:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -246,3 +246,25 @@ class AuditRow(Base):
     action: Mapped[str] = mapped_column(String(64))
     target: Mapped[str] = mapped_column(String(200))
     details: Mapped[Any] = mapped_column(JSON)
+
+
+class UsageRow(Base):
+    """What a subject has used on a day; the subject is a keyed hash."""
+
+    __tablename__ = "usage"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    messages: Mapped[int]
+    uploads: Mapped[int]
+    audio_s: Mapped[float]
+    tokens: Mapped[int] = mapped_column(BigInteger)
+
+
+class SpentChallengeRow(Base):
+    """A proof of work that was accepted, until its challenge expires anyway."""
+
+    __tablename__ = "spent_challenges"
+
+    challenge_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[int] = mapped_column(BigInteger, index=True)

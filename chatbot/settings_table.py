@@ -13,6 +13,7 @@ from chatbot.settings import ENV_PREFIX, GROUPS, Settings, part_of
 _DEPENDS = {
     "FRONTDESK_DATA_DIR": "per-user folder",
     "FRONTDESK_THREADS": "number of cores",
+    "FRONTDESK_WEB__DAILY": "see docs/api.md",
     "FRONTDESK_WEB__SITES": "`default`, without origins",
     "FRONTDESK_HANDOFF__WEBHOOKS": "unset",
     "FRONTDESK_HANDOFF__SENSITIVE_TOPICS": "legal threats and danger to people, in English and Chinese",

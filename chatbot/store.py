@@ -38,6 +38,7 @@ class Evidence:
         retrieved: Id and score of every passage found, best first.
         adapter: Id of the adapter that was asked, `none` for the bare base; empty when no model was.
         refusal_probability: How likely the model would have said that no passage holds the answer.
+        tokens: What the language model read and wrote.
     """
 
     decision: Decision
@@ -49,6 +50,7 @@ class Evidence:
     stopped: bool = False
     adapter: str = ""
     refusal_probability: float | None = None
+    tokens: int = 0
 
 
 _EVIDENCE = TypeAdapter(Evidence)

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from chatbot.quota_settings import DailySettings
 from chatbot.widget_settings import WidgetSettings
 
 _CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
@@ -94,6 +95,11 @@ class WebSettings(BaseModel):
     """Completions and transcriptions that one API key may ask for."""
     requests_per_minute: int = Field(300, ge=1)
     """Requests that one visitor may make; one address may make four times as many."""
+    daily: DailySettings = DailySettings()
+    """What a `visitor`, `customer`, `address`, `site` and `key` may use in a day of UTC: `messages`, `uploads`,
+    `audio_s` and `tokens`; see docs/api.md."""
+    proof_of_work_bits: int = Field(0, ge=0, le=28)
+    """Zero bits of the proof of work that an anonymous visitor's browser does before a conversation; 0: none."""
 
     @model_validator(mode="after")
     def _has_each_key_once(self) -> "WebSettings":

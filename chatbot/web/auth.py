@@ -187,6 +187,11 @@ def _customer_key(token: str, settings: SiteSettings) -> tuple[str, str]:
     raise AuthError("The customer's token is signed with a key that the site does not have.", _SIGN_AGAIN)
 
 
+def is_customer(visitor_id: str) -> bool:
+    """Whether a visitor is a customer whom the help desk has signed."""
+    return visitor_id.startswith(_CUSTOMER)
+
+
 def new_visitor_id() -> str:
     """An id that nobody can guess."""
     return secrets.token_urlsafe(_VISITOR_BYTES)

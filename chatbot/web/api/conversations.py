@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chatbot.errors import ConversationNotFoundError
 from chatbot.export import to_json, to_markdown
+from chatbot.proof_of_work import LIFE_S
 from chatbot.web.api import wire
 from chatbot.web.api.parts import ApiParts, Id
 from chatbot.web.api.problems import ApiError, Problem
@@ -32,6 +33,27 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
+class Proof(BaseModel):
+    """A solved challenge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    challenge: str = Field(max_length=200)
+    nonce: str = Field(
+        max_length=64, description="SHA-256 of `challenge:nonce` begins with enough zero bits."
+    )
+
+
+class Challenge(BaseModel):
+    """Work for an anonymous visitor's browser."""
+
+    challenge: str
+    bits: int = Field(
+        description="Zero bits that are asked for; 0 where the server asks for no proof.", examples=[18]
+    )
+    expires_in_s: int = Field(examples=[LIFE_S])
+
+
 class StartRequest(BaseModel):
     """What a browser starts or resumes with."""
 
@@ -44,6 +66,9 @@ class StartRequest(BaseModel):
     )
     conversation_id: str | None = Field(
         None, max_length=64, description="One of the visitor's own to go on with, or `latest`."
+    )
+    proof: Proof | None = Field(
+        None, description="Where the server asks for one; see `POST /conversations/challenges`."
     )
 
 
@@ -107,12 +132,37 @@ class ConversationRoutes:
             self._parts.store.delete(conversation_id, who.visitor_id)
             self._parts.hub.notify(conversation_id)
 
+        @router.post("/challenges", status_code=201)
+        def make_challenge(request: Request) -> Challenge:
+            """Makes a challenge whose solution a new visitor sends with `POST /conversations`, where that is asked."""
+            return self._challenge(request)
+
         return router
+
+    def _challenge(self, request: Request) -> Challenge:
+        settings = self._parts.settings.web
+        self._parts.count(request, "challenges", "", settings.conversations_per_hour, _HOUR_S)
+        challenge, bits = self._parts.proofs.challenge(), settings.proof_of_work_bits
+        return Challenge(challenge=challenge, bits=bits, expires_in_s=LIFE_S)
+
+    def _check_proof(self, body: StartRequest) -> None:
+        bits = self._parts.settings.web.proof_of_work_bits
+        if not bits or body.customer_token or body.resume_token:
+            return  # these are read, and refused where they do not hold
+        proof = body.proof
+        if proof is None or not self._parts.proofs.accepts(proof.challenge, proof.nonce, bits):
+            raise ApiError(
+                403,
+                "proof-needed",
+                f"A new visitor needs a fresh proof of work of {bits} bits.",
+                "Solve a challenge of `POST /api/v1/conversations/challenges`.",
+            )
 
     def _start(self, body: StartRequest, request: Request, response: Response) -> Started:
         parts, settings = self._parts, self._parts.settings.web
         parts.check_origin(request, body.site)
         parts.count(request, "conversations", "", settings.conversations_per_hour, _HOUR_S)
+        self._check_proof(body)
         visitor_id = self._who(body)
         if conversation_id := self._wanted(body, visitor_id):
             parts.store.get(conversation_id, visitor_id)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, InputError
 from chatbot.messages import Attachment, Message
+from chatbot.quotas import Subjects, Use
 from chatbot.store import StoredMessage
 from chatbot.text import clean_text
 from chatbot.web.api import wire
@@ -76,10 +77,12 @@ class MessageRoutes:
             idempotency_key: IdempotencyKey = "",
         ) -> Accepted:
             """Sends a message; it is kept before this returns, and its answer comes over the events."""
-            self._admit(request, conversation_id, who)
+            payers = self._parts.payers(request, who)
+            self._admit(request, who)
+            await run_sync(self._parts.quotas.check, payers, Use(messages=1))
             message = await read_message(request, self._parts.attachments, self._parts.settings)
             try:
-                return await run_sync(self._accept, conversation_id, who, message, idempotency_key)
+                return await run_sync(self._accept, conversation_id, who, message, idempotency_key, payers)
             except FrontdeskError:
                 await run_sync(self._parts.attachments.drop, message.attachments)
                 raise
@@ -90,9 +93,10 @@ class MessageRoutes:
             idempotency_key: IdempotencyKey = "",
         ) -> Accepted:  # fmt: skip
             """Corrects what was heard or read in a question, and asks it again as a new message."""
-            self._admit(request, conversation_id, who)
+            self._admit(request, who)
             question = owned_message(self._parts, conversation_id, message_id, who, "user")
-            return self._accept(conversation_id, who, _corrected(question, body.corrections), idempotency_key)
+            corrected, payers = _corrected(question, body.corrections), self._parts.payers(request, who)
+            return self._accept(conversation_id, who, corrected, idempotency_key, payers)
 
         @router.post("/turns/{turn_id}/stop", status_code=204)
         def stop_turn(conversation_id: Id, turn_id: Id, who: visitor) -> None:
@@ -122,19 +126,25 @@ class MessageRoutes:
 
         return router
 
-    def _admit(self, request: Request, conversation_id: str, who: Visitor) -> None:
+    def _admit(self, request: Request, who: Visitor) -> None:
         settings = self._parts.settings.web
         self._parts.count(request, "messages", "", settings.messages_per_minute)
         self._parts.count(request, "messages", who.visitor_id, settings.messages_per_minute)
         if self._parts.hub.is_refusing or self._parts.runner.waiting >= settings.max_waiting_turns:
             raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
 
-    def _accept(self, conversation_id: str, who: Visitor, message: Message, key: str) -> Accepted:
+    def _accept(
+        self, conversation_id: str, who: Visitor, message: Message, key: str, payers: Subjects
+    ) -> Accepted:
+        use = use_of(message)
+        self._parts.quotas.check(payers, use)
         most = self._parts.settings.web.max_waiting_per_conversation
         turn, is_new = self._parts.turns.accept(
             conversation_id, who.visitor_id, message, wire.question_event(message), key, most
         )
-        if is_new:
+        if is_new:  # a repeated message costs nothing
+            self._parts.quotas.add(payers, use)
+            self._parts.quotas.expect(turn.id, payers)
             self._parts.runner.submit(turn)
         return Accepted(turn_id=turn.id, conversation_id=conversation_id)
 
@@ -159,6 +169,12 @@ class MessageRoutes:
         return Response(
             data, headers=headers, media_type=found.media_type if shown else "application/octet-stream"
         )
+
+
+def use_of(message: Message) -> Use:
+    """What a message counts for; a correction's attachments were counted with the question."""
+    own = () if message.corrections else message.attachments
+    return Use(messages=1, uploads=len(own), audio_s=sum(a.duration_s for a in own))
 
 
 def _corrected(question: StoredMessage, corrections: Mapping[str, str]) -> Message:

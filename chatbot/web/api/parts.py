@@ -11,6 +11,8 @@ from chatbot.api_keys import ApiKey, ApiKeyStore, Scope
 from chatbot.assistant import Perceives
 from chatbot.attachments import AttachmentStore
 from chatbot.handoff_desk import HandoffDesk
+from chatbot.proof_of_work import ProofOfWork
+from chatbot.quotas import Quotas, Subjects
 from chatbot.settings import Settings
 from chatbot.store import ConversationStore
 from chatbot.turn_log import TurnLog
@@ -18,7 +20,7 @@ from chatbot.web.address import client_address, own_origin
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.limits import Rate, RateLimits
 from chatbot.web.api.runner import Responds, TurnRunner
-from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens
+from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens, is_customer
 from chatbot.web.metrics import MeasuredAssistant, Metrics
 from chatbot.web.tracing import Tracing
 
@@ -45,6 +47,8 @@ class ApiParts:
     perceiver: Callable[[], Perceives]
     metrics: Metrics
     tracing: Tracing
+    quotas: Quotas
+    proofs: ProofOfWork
 
     @classmethod
     def build(
@@ -65,6 +69,7 @@ class ApiParts:
         metrics = Metrics()
         tracing = Tracing(web.otlp_url)
         measured = lambda: MeasuredAssistant(tracing.observed(assistant()), metrics)  # noqa: E731
+        quotas = Quotas(store.database, web.daily, secret)
         runner = TurnRunner(
             assistant=measured,
             store=store,
@@ -72,6 +77,7 @@ class ApiParts:
             hub=hub,
             workers=web.turn_workers,
             keep_days=web.event_retention_days,
+            spent=quotas.spent,
         )
         return cls(
             settings=settings,
@@ -88,6 +94,8 @@ class ApiParts:
             perceiver=perceiver,
             metrics=metrics,
             tracing=tracing,
+            quotas=quotas,
+            proofs=ProofOfWork(store.database, secret),
         )
 
     def close(self, timeout_s: float) -> None:
@@ -131,6 +139,11 @@ class ApiParts:
             self.limits.take(what, whose, Rate(count, per_s))
         else:
             self.limits.take(what, self.address(request), Rate(count * _ADDRESS_FACTOR, per_s))
+
+    def payers(self, request: Request, who: Visitor) -> Subjects:
+        """Whose daily quotas a visitor's message counts against."""
+        kind = "customer" if is_customer(who.visitor_id) else "visitor"
+        return {kind: who.visitor_id, "site": who.site, "address": self.address(request)}
 
     def address(self, request: Request) -> str:
         """Where the request comes from, as told by the proxies that are trusted."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, InputError, StorageError
+from chatbot.quotas import QuotaError
 from chatbot.turn_log import IdempotencyError, TooManyTurnsError
 from chatbot.web.auth import AuthError, ForbiddenError
 
@@ -85,6 +86,10 @@ def described(error: FrontdeskError) -> JSONResponse:
     if isinstance(error, ApiError):
         wait = {} if error.retry_after_s is None else {"Retry-After": str(max(1, round(error.retry_after_s)))}
         return problem(error.status, error.code, error.message, error.hint, wait)
+    if isinstance(error, QuotaError):
+        return problem(
+            429, "quota-exceeded", error.message, error.hint, {"Retry-After": str(error.retry_after_s)}
+        )
     known = ((status, code) for kind, status, code in _STATUS if isinstance(error, kind))
     status, code = next(known, (500, "internal"))
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}.get(status, {})

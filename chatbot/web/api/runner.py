@@ -42,6 +42,7 @@ class TurnRunner:
         assistant: Gives the assistant; waits while models load.
         workers: Turns answered at the same time.
         keep_days: Days after which events are removed.
+        spent: Told the id of each turn with an answer, and the tokens it has cost.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class TurnRunner:
         hub: Hub,
         workers: int,
         keep_days: int = 30,
+        spent: Callable[[str, int], object] = lambda _turn_id, _tokens: None,
     ) -> None:
         self._assistant = assistant
         self._store = store
@@ -60,6 +62,7 @@ class TurnRunner:
         self._hub = hub
         self._keep_for = timedelta(days=keep_days)
         self._prune_next_s = 0.0
+        self._spent = spent
         self._waiting: deque[Turn] = deque()
         self._running: dict[str, Turn] = {}
         self._stopped: set[str] = set()
@@ -228,7 +231,7 @@ class TurnRunner:
 
     def _answer(self, turn: Turn) -> None:
         if answer := self._stored_answer(turn):  # the process ended between the answer and its last event
-            return self._finish(turn, *wire.done_event(turn.id, answer))
+            return self._finish_stored(turn, answer)
         events = self._assistant().respond(turn.message, turn.conversation_id, turn.visitor_id, turn.id)
         with closing(events):  # type: ignore[type-var]
             for happened in events:
@@ -236,17 +239,28 @@ class TurnRunner:
                     break
                 if told := wire.event(turn.id, happened):
                     if isinstance(happened, Done):
+                        self._charge(turn, happened.tokens)
                         return self._finish(turn, *told)
                     self._turns.tell(turn, *told)
                     self._hub.notify(turn.conversation_id)
         if answer := self._stored_answer(turn):
-            return self._finish(turn, *wire.done_event(turn.id, answer))
+            return self._finish_stored(turn, answer)
         return self._finish(turn, *wire.failed_event(turn.id, "The answer was stopped."))
 
     def _finish_answered(self, turn: Turn) -> None:
         """Tells the answer that a process kept which had lost the turn; that one tells nothing more."""
         if answer := self._stored_answer(turn):
-            self._finish(turn, *wire.done_event(turn.id, answer))
+            self._finish_stored(turn, answer)
+
+    def _finish_stored(self, turn: Turn, answer: StoredMessage) -> None:
+        self._charge(turn, answer.evidence.tokens if answer.evidence else 0)
+        self._finish(turn, *wire.done_event(turn.id, answer))
+
+    def _charge(self, turn: Turn, tokens: int) -> None:
+        try:
+            self._spent(turn.id, tokens)
+        except FrontdeskError as error:
+            log.error("the tokens of a turn could not be counted", exc_info=error)
 
     def _stored_answer(self, turn: Turn) -> StoredMessage | None:
         return self._store.answer_to(turn.conversation_id, turn.visitor_id, turn.id)

@@ -18,10 +18,12 @@ from chatbot.api_keys import ApiKey, Scope
 from chatbot.assistant import Perceives
 from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Decision, Message, Transcript
+from chatbot.quotas import Subjects, Use
 from chatbot.store import Evidence
 from chatbot.turn_log import LoggedEvent, Turn
 from chatbot.web.api import wire
 from chatbot.web.api.conversations import PROBLEMS
+from chatbot.web.api.messages import use_of
 from chatbot.web.api.parts import ApiParts, key_holder
 from chatbot.web.api.problems import ApiError
 from chatbot.web.api.stream import POLL_S
@@ -65,13 +67,15 @@ class OpenAIRoutes:
             """Answers the last message; `frontdesk` in the answer has the decision and the citations."""
             self._admit(request, key)
             _check_model(body.model)
-            return await self._complete(body, key)
+            return await self._complete(body, key, self._payers(request, key))
 
         @router.post("/audio/transcriptions", response_class=Response, openapi_extra=_UPLOAD)
         async def transcribe_audio(key: may_transcribe, request: Request) -> Response:
             """Writes down what is said in a recording; an empty text where nobody speaks."""
             self._admit(request, key)
-            return await self._transcribe(request)
+            payers = self._payers(request, key)
+            await run_sync(self._parts.quotas.check, payers, Use(messages=1))
+            return await self._transcribe(request, payers)
 
         return router
 
@@ -81,10 +85,15 @@ class OpenAIRoutes:
         if self._parts.hub.is_refusing or self._parts.runner.waiting >= settings.max_waiting_turns:
             raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
 
-    async def _complete(self, body: ChatRequest, key: ApiKey) -> Response:
+    def _payers(self, request: Request, key: ApiKey) -> Subjects:
+        return {"key": key.id, "address": self._parts.address(request)}
+
+    async def _complete(self, body: ChatRequest, key: ApiKey, payers: Subjects) -> Response:
+        await run_sync(self._parts.quotas.check, payers, Use(messages=1))
         most = self._parts.settings.max_attachments
         asked = await run_sync(read_chat, body, self._parts.attachments, most)
-        turn = await run_sync(self._begin, asked, f"key-{key.id}")
+        await run_sync(self._parts.quotas.take, payers, use_of(asked.message))
+        turn = await run_sync(self._begin, asked, f"key-{key.id}", payers)
         head = {"id": f"chatcmpl-{turn.id}", "created": int(time.time()), "model": MODEL}
         if body.stream:
             return StreamingResponse(self._chunks(turn, head), media_type="text/event-stream")
@@ -93,7 +102,7 @@ class OpenAIRoutes:
             raise ApiError(500, "no-answer", last.data["message"])
         return JSONResponse(_completion(head, last))
 
-    def _begin(self, asked: Asked, visitor_id: str) -> Turn:
+    def _begin(self, asked: Asked, visitor_id: str, payers: Subjects) -> Turn:
         store = self._parts.store
         conversation_id = store.create(visitor_id).id
         for role, text in asked.earlier:
@@ -103,6 +112,7 @@ class OpenAIRoutes:
                 store.add_answer(conversation_id, visitor_id, text, Evidence(Decision.GENERATE))
         event = wire.question_event(asked.message)
         turn, _ = self._parts.turns.accept(conversation_id, visitor_id, asked.message, event)
+        self._parts.quotas.expect(turn.id, payers)
         self._parts.runner.submit(turn)
         return turn
 
@@ -141,7 +151,7 @@ class OpenAIRoutes:
                 )
         yield b"data: [DONE]\n\n"
 
-    async def _transcribe(self, request: Request) -> Response:
+    async def _transcribe(self, request: Request, payers: Subjects) -> Response:
         async with request.form(max_files=1, max_fields=16) as form:
             upload, form_name = form.get("file"), str(form.get("response_format") or "json")
             if not isinstance(upload, UploadFile):
@@ -150,19 +160,21 @@ class OpenAIRoutes:
                 raise InputError(
                     f"{form_name!r} is no form of answer.", "Ask for json, text or verbose_json."
                 )
-            heard = await run_sync(self._hear, upload, limiter=self._listening)
+            heard = await run_sync(self._hear, upload, payers, limiter=self._listening)
         text = heard.text if heard else ""
         if form_name == "text":
             return Response(text, media_type="text/plain")
         return JSONResponse({"text": text, **(_details(heard) if form_name == "verbose_json" else {})})
 
-    def _hear(self, upload: UploadFile) -> Transcript | None:
+    def _hear(self, upload: UploadFile, payers: Subjects) -> Transcript | None:
         data = upload.file.read(self._parts.settings.max_attachment_bytes + 1)
         attachment = self._parts.attachments.add(data, upload.filename or "recording")
         try:
             if attachment.kind not in ("audio", "video"):
                 raise InputError(f"{attachment.name} is no recording.", "Send a voice note or a video.")
-            observation = self._perceiver().perceive(Message("", (attachment,)))
+            message = Message("", (attachment,))
+            self._parts.quotas.take(payers, use_of(message))
+            observation = self._perceiver().perceive(message)
         finally:
             self._parts.attachments.drop((attachment,))
         return observation.transcripts[0] if observation.transcripts else None
