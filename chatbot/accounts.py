@@ -111,14 +111,14 @@ class AccountStore:
         return account_of(row)
 
     def reset(self, name: str) -> tuple[Account, str]:
-        """Takes the password away, ends all sessions, enables the account, and gives the token of a new link.
+        """Takes password and provider's subject away, ends all sessions, enables the account, gives a new link's token.
 
         Raises:
             InputError: There is no such account.
         """
         with self._database.writing() as session:
             row = _named(session, name)
-            row.password_hash = row.disabled_at = None
+            row.password_hash = row.disabled_at = row.oidc_subject = None
             _end_sessions(session, row.id)
             _drop_links(session, row.id)
             token = self._link(session, row.id, LINK_LIFE)
@@ -176,6 +176,23 @@ class AccountStore:
         if self._passwords.is_outdated(row.password_hash or ""):
             self._keep(row.id, self._passwords.hash(password))
         return account_of(row)
+
+    def recognise(self, subject: str, name: str) -> Account | None:
+        """The account of somebody whom the identity provider vouches for.
+
+        Args:
+            subject: The provider's; an account that has one is found by it and by nothing else.
+            name: What the provider has verified; it finds an account that has no subject yet, which then gets this one.
+        """
+        with self._database.writing() as session:
+            row = session.scalar(select(AccountRow).where(AccountRow.oidc_subject == subject))
+            if row is None and name:
+                query = select(AccountRow).where(AccountRow.name == _folded(name))
+                row = session.scalar(query.where(AccountRow.oidc_subject.is_(None)))
+            if row is None or row.disabled_at is not None:
+                return None
+            row.oidc_subject = subject
+            return account_of(row)
 
     def change_password(self, account: Account, old: str, new: str) -> None:
         """Changes a password and ends every session of the account.

@@ -10,6 +10,7 @@ from chatbot.accounts import Account, AccountStore
 from chatbot.audit import AuditLog
 from chatbot.database import Database
 from chatbot.login_attempts import LoginAttempts
+from chatbot.oidc import OidcProvider
 from chatbot.passwords import Passwords
 from chatbot.sessions import SessionStore
 from chatbot.settings import Settings
@@ -30,6 +31,7 @@ class AccountDesk:
     attempts: LoginAttempts
     audit: AuditLog
     secret: bytes
+    oidc: OidcProvider | None = None
 
     @classmethod
     def build(cls, settings: Settings, database: Database, secret: str) -> "AccountDesk":
@@ -42,6 +44,7 @@ class AccountDesk:
             attempts=LoginAttempts(database, secret),
             audit=AuditLog(database),
             secret=hmac.digest(secret.encode(), b"frontdesk account forms", "sha256"),
+            oidc=OidcProvider(own) if own.oidc_issuer else None,
         )
 
     def needs_session(self) -> bool:

@@ -4,10 +4,14 @@ from fastapi import FastAPI
 
 from chatbot.web.accounts.desk import AccountDesk
 from chatbot.web.accounts.gate import AdminGate
+from chatbot.web.accounts.oidc_routes import OidcRoutes
 from chatbot.web.accounts.routes import AccountRoutes
 
 
 def add_accounts(app: FastAPI, desk: AccountDesk) -> None:
     """Adds the pages of accounts, and the gate before the pages for administrators."""
     app.add_middleware(AdminGate, desk=desk)
-    app.include_router(AccountRoutes(desk).router())
+    routes = AccountRoutes(desk)
+    app.include_router(routes.router())
+    if desk.oidc:
+        app.include_router(OidcRoutes(desk, desk.oidc, routes).router())

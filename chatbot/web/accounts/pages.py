@@ -128,6 +128,13 @@ def message_page(form: Form, title: str, text: str, status: int) -> HTMLResponse
     return _page(form, title, body, status)
 
 
+def onward_page(form: Form, path: str) -> HTMLResponse:
+    """Goes on by itself: a redirection from another site would not send the new, strict cookie."""
+    words, address = form.words, html.escape(path)
+    onward = f'<meta http-equiv="refresh" content="0;url={address}">'
+    return _page(form, words["sign_in"], f'{onward}<a class="button" href="{address}">{words["go_on"]}</a>')
+
+
 def refusal_page(accepted_languages: str) -> HTMLResponse:
     """For an agent who opens a page for administrators."""
     form = Form("", accepted_languages)

@@ -20,7 +20,7 @@ from chatbot.web.accounts.pages import Form
 
 _MOST_BYTES = 16_384
 _MOST_S = 15.0
-_HOME = {Role.ADMIN: "/admin/", Role.AGENT: "/account"}
+HOME = {Role.ADMIN: "/admin/", Role.AGENT: "/account"}
 Fields = dict[str, str]
 Answer = Callable[[Request, Fields], Response]
 
@@ -104,7 +104,7 @@ class AccountRoutes:
 
     def _shown_login(self, request: Request) -> Response:
         if account := self._desk.account(request):
-            return RedirectResponse(_HOME[account.role], 303)
+            return RedirectResponse(HOME[account.role], 303)
         told = "signed_out" if "signed_out" in request.query_params else ""
         return self._login(request, told=told)
 
@@ -112,7 +112,11 @@ class AccountRoutes:
         self, request: Request, *, name: str = "", error: str = "", told: str = "", status: int = 200
     ) -> Response:
         form, nonce = self._form(request, error)
-        return self._with_nonce(pages.login_page(form, name, told, status=status), request, nonce)
+        return self._with_nonce(pages.login_page(form, name, told, self._provider, status), request, nonce)
+
+    @property
+    def _provider(self) -> str:
+        return self._desk.settings.accounts.oidc_name if self._desk.oidc else ""
 
     def _sign_in(self, request: Request, fields: Fields) -> Response:
         name, address = fields.get("name", "").strip().lower()[:256], self._desk.address(request)
@@ -133,13 +137,16 @@ class AccountRoutes:
         return self._signed_in(request, account)
 
     def _signed_in(self, request: Request, account: Account) -> Response:
-        """A new session, never one that the browser had before."""
+        response = RedirectResponse(HOME[account.role], 303, pages.HEADERS)
+        self.open_session(response, request, account)
+        return response
+
+    def open_session(self, response: Response, request: Request, account: Account) -> None:
+        """Signs the browser in with a new session; the one it had ends."""
         if old := self._desk.token("session", request):
             self._desk.sessions.close(old)
-        response = RedirectResponse(_HOME[account.role], 303, pages.HEADERS)
         life_s = round(self._desk.settings.accounts.session_s)
         self._set(response, request, "session", self._desk.sessions.open(account.id), life_s)
-        return response
 
     def _shown_logout(self, request: Request) -> Response:
         account = self._desk.account(request)

@@ -9,9 +9,9 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "password": "Password",
         "refused": "The name or the password is wrong.",
         "with_provider": "Sign in with {provider}",
+        "go_on": "Go on",
         "sign_out": "Sign out",
         "sign_out_sure": "You are signed in as {name}.",
-        "nobody": "Nobody is signed in in this browser.",
         "signed_out": "You are signed out.",
         "welcome_first": "Make the first administrator",
         "welcome_first_info": "Choose a name and a password. This link works once.",
@@ -33,7 +33,6 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "not_admin": "This is for administrators",
         "not_admin_info": "Your account may not open this page.",
         "expired_form": "This form is too old, or came from another page. Please try again.",
-        "once_more": "Something is wrong with this request.",
     },
     "zh": {
         "sign_in": "登录",
@@ -41,9 +40,9 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "password": "密码",
         "refused": "账户名或密码不正确。",
         "with_provider": "使用 {provider} 登录",
+        "go_on": "继续",
         "sign_out": "退出登录",
         "sign_out_sure": "您已登录为 {name}。",
-        "nobody": "此浏览器中没有登录的账户。",
         "signed_out": "您已退出登录。",
         "welcome_first": "创建第一个管理员",
         "welcome_first_info": "请选择账户名和密码。此链接只能使用一次。",
@@ -65,7 +64,6 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "not_admin": "仅限管理员",
         "not_admin_info": "您的账户不能打开此页面。",
         "expired_form": "此表单已过期或来自其他页面，请重试。",
-        "once_more": "此请求有问题。",
     },
 }
 
