@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
@@ -20,6 +21,7 @@ from chatbot.web.accounts.pages import Form
 
 _MOST_BYTES = 16_384
 _MOST_S = 15.0
+_AT_ONCE = 4
 HOME = {Role.ADMIN: "/admin/", Role.AGENT: "/account"}
 Fields = dict[str, str]
 Answer = Callable[[Request, Fields], Response]
@@ -34,6 +36,7 @@ class AccountRoutes:
 
     def __init__(self, desk: AccountDesk) -> None:
         self._desk = desk
+        self._threads = CapacityLimiter(_AT_ONCE)  # its own: who guesses passwords holds nobody else up
 
     def router(self) -> APIRouter:
         """All of them."""
@@ -54,7 +57,7 @@ class AccountRoutes:
 
         async def route(request: Request) -> Response:
             body = await _read(request)
-            return await run_sync(self._answered, answer, request, body)
+            return await run_sync(self._answered, answer, request, body, limiter=self._threads)
 
         return route
 
