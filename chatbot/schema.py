@@ -3,7 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -257,7 +268,7 @@ class UsageRow(Base):
     subject: Mapped[str] = mapped_column(String(64), primary_key=True)
     messages: Mapped[int]
     uploads: Mapped[int]
-    audio_s: Mapped[float]
+    audio_s: Mapped[float] = mapped_column(Float)
     tokens: Mapped[int] = mapped_column(BigInteger)
 
 
