@@ -75,7 +75,7 @@ class AccountStore:
             InputError: The name is taken, or is none.
         """
         row = self._new_row(name, role)
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             self._add(session, row)
             token = self._link(session, row.id, LINK_LIFE)
         return account_of(row), token
@@ -95,7 +95,7 @@ class AccountStore:
     def has(self, name: str) -> bool:
         """Whether there is an account of this name."""
         with self._database.reading() as session:
-            return session.scalar(select(AccountRow.id).where(AccountRow.name == _folded(name))) is not None
+            return _found(session, name) is not None
 
     def disable(self, name: str) -> Account:
         """Ends an account's sessions and links, and lets nobody sign in with it.
@@ -103,7 +103,7 @@ class AccountStore:
         Raises:
             InputError: There is no such account.
         """
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             row = _named(session, name)
             row.disabled_at = row.disabled_at or self._now()
             _end_sessions(session, row.id)
@@ -116,7 +116,7 @@ class AccountStore:
         Raises:
             InputError: There is no such account.
         """
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             row = _named(session, name)
             row.password_hash = row.disabled_at = row.oidc_subject = None
             _end_sessions(session, row.id)
@@ -126,7 +126,7 @@ class AccountStore:
 
     def first_admin_token(self) -> str | None:
         """The token of a link that makes the first administrator; None when there is one."""
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             return None if _has_admin(session) else self._link(session, None, FIRST_LINK_LIFE)
 
     def owner_of_link(self, token: str) -> str:
@@ -154,7 +154,7 @@ class AccountStore:
         chosen = _checked_name(owner or name)
         self._passwords.check(password, chosen)
         hashed = self._passwords.hash(password)
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             link = self._held(session, token)
             if link.account_id is None:
                 row = self._new_row(chosen, Role.ADMIN)
@@ -169,7 +169,7 @@ class AccountStore:
     def verify(self, name: str, password: str) -> Account | None:
         """The account, when the password is right; every refusal takes as long as any other."""
         with self._database.reading() as session:
-            row = session.scalar(select(AccountRow).where(AccountRow.name == _folded(name)))
+            row = _found(session, name)
         known = row.password_hash if row and row.disabled_at is None else None
         if not self._passwords.verify(known, password) or row is None:
             return None
@@ -184,12 +184,13 @@ class AccountStore:
             subject: The provider's; an account that has one is found by it and by nothing else.
             name: What the provider has verified; it finds an account that has no subject yet, which then gets this one.
         """
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             row = session.scalar(select(AccountRow).where(AccountRow.oidc_subject == subject))
-            if row is None and name:
-                query = select(AccountRow).where(AccountRow.name == _folded(name))
-                row = session.scalar(query.where(AccountRow.oidc_subject.is_(None)))
-            if row is None or row.disabled_at is not None:
+            if row is None:
+                row = _found(session, name)
+                if row is None or row.oidc_subject is not None:
+                    return None
+            if row.disabled_at is not None:
                 return None
             row.oidc_subject = subject
             return account_of(row)
@@ -206,7 +207,7 @@ class AccountStore:
         self._keep(account.id, self._passwords.hash(new), ends_sessions=True)
 
     def _keep(self, account_id: str, hashed: str, *, ends_sessions: bool = False) -> None:
-        with self._database.writing() as session:
+        with self._database.writing_alone("accounts") as session:
             if row := session.get(AccountRow, account_id):
                 row.password_hash = hashed
             if ends_sessions:
@@ -251,8 +252,15 @@ def account_of(row: AccountRow) -> Account:
     return Account(row.id, row.name, Role(row.role), row.created_at, row.disabled_at, has_password)
 
 
+def _found(session: Session, name: str) -> AccountRow | None:
+    folded = _folded(name)
+    if not _NAME.fullmatch(folded):
+        return None  # no database has to be asked about it, and not every one could be
+    return session.scalar(select(AccountRow).where(AccountRow.name == folded))
+
+
 def _named(session: Session, name: str) -> AccountRow:
-    row = session.scalar(select(AccountRow).where(AccountRow.name == _folded(name)))
+    row = _found(session, name)
     if row is None:
         raise InputError(f"There is no account {name!r}.", "See `frontdesk accounts list`.")
     return row

@@ -42,7 +42,7 @@ def record_command(settings: Settings, action: str, target: str = "", **details:
     from chatbot.database import Database
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(f"sqlite:///{settings.database_path}")
+    database = Database(settings.database_address)
     try:
         AuditLog(database).record(COMMAND_LINE, action, target, **details)
     finally:

@@ -22,6 +22,7 @@ from chatbot.database_url import engine_url
 from chatbot.errors import InputError, StorageError
 
 _MIGRATION_LOCK = 5_230_418  # any number that nobody else locks in our database
+_ALONE_LOCKS = 523
 _CONNECT_S = 10
 _SPARE_CONNECTIONS = 20
 _HINTS = {
@@ -64,6 +65,15 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """A session whose changes are kept together, or not at all when the block raises."""
         with self._errors(), self._write_sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def writing_alone(self, what: str) -> Iterator[Session]:
+        """The same, after every other such block for the same thing, in whatever process: for what is read first."""
+        with self.writing() as session:
+            if self._engine.dialect.name == "postgresql":  # SQLite has one writer anyway
+                key = {"group": _ALONE_LOCKS, "what": what}
+                session.execute(text("SELECT pg_advisory_xact_lock(:group, hashtext(:what))"), key)
             yield session
 
     @contextmanager

@@ -50,7 +50,7 @@ class LoginAttempts:
             TooManyAttemptsError: It is not to be looked at.
         """
         now = datetime.fromtimestamp(self._clock(), UTC)
-        with self._database.writing() as session:
+        with self._database.writing_alone("login attempts") as session:
             session.execute(delete(LoginAttemptRow).where(LoginAttemptRow.last_at < now - _FORGOTTEN_AFTER))
             rows = []
             for kind, subject in self._subjects(name, address).items():
@@ -68,7 +68,7 @@ class LoginAttempts:
     def succeeded(self, name: str, address: str) -> None:
         """Forgets the failures of this name from this address, and takes the attempt back that was no failure."""
         subjects = self._subjects(name, address)
-        with self._database.writing() as session:
+        with self._database.writing_alone("login attempts") as session:
             for kind, subject in subjects.items():
                 row = session.get(LoginAttemptRow, subject)
                 if row and kind == "pair":

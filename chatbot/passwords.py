@@ -45,15 +45,15 @@ class Passwords:
     def hash(self, password: str) -> str:
         """What is kept of a password."""
         with self._running:
-            return self._hasher.hash(_normal(password))
+            return self._hasher.hash(_bytes(password))
 
     def verify(self, known: str | None, password: str) -> bool:
         """Whether the password is the one that was hashed; takes as long when there is none."""
-        chars = _normal(password[:MOST_CHARS])
+        given = _bytes(password[:MOST_CHARS])
         with self._running:
             self._nobodys = self._nobodys or self._hasher.hash("nobody's")
             try:
-                is_right = self._hasher.verify(known or self._nobodys, chars)
+                is_right = self._hasher.verify(known or self._nobodys, given)
             except (VerificationError, InvalidHashError):
                 return False
         return is_right and known is not None and len(password) <= MOST_CHARS
@@ -61,6 +61,10 @@ class Passwords:
     def is_outdated(self, known: str) -> bool:
         """Whether a hash was made with other costs than are used now."""
         return self._hasher.check_needs_rehash(known)
+
+
+def _bytes(password: str) -> bytes:
+    return _normal(password).encode("utf-8", "surrogatepass")
 
 
 def _normal(password: str) -> str:

@@ -49,7 +49,7 @@ class ProofOfWork:
 
     def _spend(self, challenge: str, expires_at: int) -> bool:
         spent = hashlib.sha256(challenge.encode()).hexdigest()
-        with self._database.writing() as session:
+        with self._database.writing_alone("proofs") as session:
             session.execute(delete(SpentChallengeRow).where(SpentChallengeRow.expires_at < int(self._now())))
             if session.get(SpentChallengeRow, spent):
                 return False

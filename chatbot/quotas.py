@@ -80,13 +80,13 @@ class Quotas:
 
     def take(self, subjects: Subjects, use: Use) -> None:
         """Uses it for all of the subjects, or for none of them; errors as for `check`."""
-        with self._database.writing() as session:
+        with self._database.writing_alone("quotas") as session:
             self._check(session, subjects, use)
             self._add(session, subjects, use)
 
     def add(self, subjects: Subjects, use: Use) -> None:
         """Counts what is used already."""
-        with self._database.writing() as session:
+        with self._database.writing_alone("quotas") as session:
             self._add(session, subjects, use)
 
     def expect(self, turn_id: str, subjects: Subjects) -> None:

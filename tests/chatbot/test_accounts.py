@@ -1,7 +1,6 @@
 """Accounts: one-time links, passwords, the first administrator, and the command line."""
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,26 +110,6 @@ def test_the_first_link_expires_within_the_hour_and_an_agent_is_no_administrator
     accounts.create("root", Role.ADMIN)
     with pytest.raises(LinkError):
         accounts.use_link(token, GOOD, "evil")
-
-
-def test_of_many_who_use_one_link_at_once_one_gets_in(accounts: AccountStore) -> None:
-    token = accounts.first_admin_token()
-    assert token
-    ready, made = threading.Barrier(6), []
-
-    def use(name: str) -> None:
-        ready.wait(30)
-        try:
-            made.append(accounts.use_link(token, GOOD, name))
-        except LinkError:
-            return
-
-    threads = [threading.Thread(target=use, args=(f"root{n}",)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(made) == len(accounts.list()) == 1
 
 
 def test_names_are_unique_and_plain(accounts: AccountStore) -> None:

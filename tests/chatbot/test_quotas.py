@@ -1,7 +1,6 @@
 """Daily quotas: of whom, of what, until midnight, across restarts and processes."""
 
 import shutil
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,29 +97,6 @@ def test_tokens_are_known_afterwards_and_stop_the_next_message(database: Databas
     with pytest.raises(QuotaError, match="tokens"):
         quotas.take(ANN, Use(messages=1))
     quotas.take(BOB, Use(messages=1))
-
-
-def test_several_processes_count_together_and_no_address_is_kept(database: Database, tmp_path: Path) -> None:
-    limits = limited(address=DailyLimits(messages=8))
-    ready, taken = threading.Barrier(4), []
-
-    def process() -> None:
-        quotas = Quotas(database, limits, "s", Clock())
-        ready.wait(30)
-        for _ in range(4):
-            try:
-                quotas.take(ANN, Use(messages=1))
-                taken.append(1)
-            except QuotaError:
-                continue
-
-    threads = [threading.Thread(target=process) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(taken) == 8
-    assert not any(b"10.0.0.1" in path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_the_settings_take_each_limit_alone() -> None:
