@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from chatbot.assistant import Searches
+from chatbot.audit import THIS_MACHINE
 from chatbot.errors import FrontdeskError
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.suggest import Suggestion, last_question, suggested_answer
@@ -23,7 +24,7 @@ from chatbot.web.ui.texts import language_of_browser
 log = logging.getLogger(__name__)
 LOOK_S = 3.0
 _QUIET: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}
-_NO_AGENT = ("", "operator", "this machine")
+_NO_AGENT = ("", THIS_MACHINE)
 
 
 @dataclass(frozen=True, slots=True)
