@@ -38,10 +38,12 @@ def _rows() -> Iterator[tuple[str, str, str]]:
 
 def _rows_of(prefix: str, settings: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
     for name, info in settings.model_fields.items():
-        if inner := part_of(settings, name):
-            yield from _rows_of(f"{prefix}{name.upper()}__", inner)
+        variable = f"{prefix}{name.upper()}"
+        inner = part_of(settings, name)
+        if inner and variable not in _DEPENDS:
+            yield from _rows_of(f"{variable}__", inner)
         else:
-            yield _row(f"{prefix}{name.upper()}", info)
+            yield _row(variable, info)
 
 
 def _row(variable: str, info: FieldInfo) -> tuple[str, str, str]:
