@@ -5,11 +5,11 @@ import sys
 from chatbot.cli import bench_app, cli
 from finetune.bench_commands import bench_train
 from finetune.commands import finetune_app
-from finetune.web.mount import mount_finetune_page
+from finetune.web.mount import mount_finetune_page, mount_inbox_page
 
 cli.add_typer(finetune_app, name="finetune")
 bench_app.command("train")(bench_train)
-PAGES = (mount_finetune_page,)
+PAGES = (mount_finetune_page, mount_inbox_page)
 
 
 def main() -> None:

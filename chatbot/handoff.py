@@ -72,7 +72,7 @@ class Ticket:
         note: What the customer wants the person to know.
         contact: Where the customer can be reached otherwise, as an e-mail address.
         language: In which the customer is spoken to.
-        agent: Who has it or had it last, as customers see the name.
+        agent: Who has it or had it last, by the name of the account where there are accounts; see `shown_name`.
         opened_at: When the person was asked for; orders the queue.
     """
 
@@ -174,6 +174,11 @@ def next_state(state: TicketState, action: Action) -> TicketState:
     return following
 
 
+def shown_name(agent: str) -> str:
+    """How customers see an agent: an account that is named by an e-mail address keeps its address to itself."""
+    return agent.partition("@")[0] or agent
+
+
 def may_be_handed_off(visitor_id: str) -> bool:
     """Whether a person's reply would reach the visitor: not a program's one-off question or the command line's."""
     return not (len(visitor_id) <= _PROGRAM_CHARS and visitor_id.startswith(_PROGRAMS))
@@ -236,7 +241,7 @@ def standing_data(standing: Standing) -> dict[str, Any]:
         "available": there.is_here,
         "open": there.is_open,
         "opens_at": there.opens_at.isoformat() if there.opens_at else None,
-        "agent": standing.ticket.agent if standing.ticket.state in WITH_PERSON else "",
+        "agent": shown_name(standing.ticket.agent) if standing.ticket.state in WITH_PERSON else "",
         "contact": standing.ticket.contact,
     }
 

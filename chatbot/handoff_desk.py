@@ -30,7 +30,7 @@ from chatbot.tickets import Listener, Request, TicketStore
 from chatbot.wishes import NO_WISHES, Wishes, email_in, frustration, sensitive_topic, wish_for_person
 
 _CONTACT_CHARS = 254
-_NAME_CHARS = 60
+_NAME_CHARS = 64  # the longest name of an account
 
 
 @dataclass(frozen=True, slots=True)

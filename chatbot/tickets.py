@@ -23,6 +23,7 @@ from chatbot.handoff import (
     Ticket,
     TicketState,
     next_state,
+    shown_name,
     standing_data,
 )
 from chatbot.policy import Cause
@@ -117,7 +118,8 @@ class TicketStore:
             self._move(session, row, Action.CLAIM, agent)
             ticket = _ticket(row, conversation)
             if holder != agent:
-                self._tell(session, ticket, "person_joined", {"ticket_id": ticket.id, "agent": agent})
+                data = {"ticket_id": ticket.id, "agent": shown_name(agent)}
+                self._tell(session, ticket, "person_joined", data)
             return ticket
 
     def reply(self, ticket_id: str, agent: str, text: str) -> str:
@@ -131,12 +133,12 @@ class TicketStore:
         with self._database.writing() as session:
             row, conversation = self._held(session, ticket_id, agent)
             self._move(session, row, Action.REPLY, agent)
-            message = add_person_message(session, conversation, agent, text)
+            message = add_person_message(session, conversation, shown_name(agent), text)
             data = {
                 "ticket_id": row.id,
                 "message_id": message.id,
                 "role": "person",
-                "author": agent,
+                "author": message.author,
                 "text": text,
                 "created_at": message.created_at.isoformat(),
             }
@@ -158,7 +160,7 @@ class TicketStore:
             ticket = _ticket(row, conversation)
             data = {
                 "ticket_id": ticket.id,
-                "agent": agent if had_person else "",
+                "agent": shown_name(agent) if had_person else "",
                 "status": ticket.state.value,
             }
             self._tell(session, ticket, "person_left" if had_person else "ticket_closed", data)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatbot.web.accounts.gate import ADMIN_PATH
+from chatbot.web.accounts.gate import MAY_OPEN
 from chatbot.web_settings import DEFAULT_SITE, WebSettings
 
 _YEAR_S = 31_536_000
@@ -15,7 +15,7 @@ _EVERYWHERE = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Permissions-Policy": "camera=(), geolocation=(), payment=(), usb=(), microphone=(self), display-capture=(self)",
 }
-_ADMIN = {
+_STAFF = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -48,12 +48,12 @@ class SecurityHeaders:
         return await self._app(scope, receive, sending)
 
     def _headers(self, scope: Scope) -> Mapping[str, str]:
-        is_admin = scope["path"].strip("/").partition("/")[0] == ADMIN_PATH.strip("/")
-        framed_by = "'none'" if is_admin else self._framed_by(scope)
+        is_staff = f"/{scope['path'].strip('/').partition('/')[0]}" in MAY_OPEN
+        framed_by = "'none'" if is_staff else self._framed_by(scope)
         added = {
             **_EVERYWHERE,
             "Content-Security-Policy": _PAGE_POLICY + framed_by,
-            **(_ADMIN if is_admin else {}),
+            **(_STAFF if is_staff else {}),
         }
         if self._settings.public_url.startswith("https:"):
             added["Strict-Transport-Security"] = f"max-age={_YEAR_S}"

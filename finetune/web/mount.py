@@ -1,4 +1,4 @@
-"""Where the page for fine-tuning is served, and to whom."""
+"""Where the pages for the company's people are served, and to whom."""
 
 from typing import TYPE_CHECKING
 
@@ -7,36 +7,64 @@ if TYPE_CHECKING:
 
     from chatbot.services import Services
     from chatbot.web.server import MountedPage
+    from chatbot.web.ui.inbox_tab import InboxParts
 
 PATH = "/admin"
+INBOX = "/inbox"
 MAX_FILE_BYTES = 8 * 2**30
+_NO_FILES_BYTES = 1
 
 
 def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
-    """Adds the page; `chatbot.web.accounts.gate` lets administrators through to it."""
-    from chatbot.web.accounts.gate import actor
+    """Adds the page with everything; `chatbot.web.accounts.gate` lets administrators through to it."""
+    from chatbot.web.accounts.gate import administrator
     from chatbot.web.server import MountedPage
-    from chatbot.web.ui.inbox_tab import InboxParts
     from chatbot.web.ui.mount import mount_private_page
     from finetune.web.page import CSS, I18N, JS, build_page
     from finetune.web.workshop import Workshop
 
+    workshop = Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base)
     mount_private_page(
         app,
-        build_page(
-            Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base),
-            InboxParts(
-                services.handoff,
-                services.attachments.path,
-                lambda: services.loaded().knowledge_base,
-                services.settings.evidence_min_similarity,
-            ),
-        ),
+        build_page(workshop, _inbox_parts(services)),
         PATH,
-        who=actor,
+        who=administrator,
         i18n=I18N,
         css=CSS,
         js=JS,
         max_file_bytes=MAX_FILE_BYTES,
     )
     return MountedPage("Fine-tuning", PATH)
+
+
+def mount_inbox_page(app: "FastAPI", services: "Services") -> "MountedPage":
+    """Adds the page with the inbox alone; the gate lets agents through to it too."""
+    from chatbot.web.accounts.gate import actor
+    from chatbot.web.server import MountedPage
+    from chatbot.web.ui.mount import mount_private_page, private_uploads
+    from finetune.web.inbox_page import WORDS, build_inbox_page
+    from finetune.web.page import CSS, JS
+
+    mount_private_page(
+        app,
+        build_inbox_page(services.settings.company_name, _inbox_parts(services)),
+        INBOX,
+        who=actor,
+        i18n=WORDS,
+        css=CSS,
+        js=JS,
+        max_file_bytes=_NO_FILES_BYTES,
+        folder=private_uploads() / "inbox",
+    )
+    return MountedPage("The inbox of agents", INBOX)
+
+
+def _inbox_parts(services: "Services") -> "InboxParts":
+    from chatbot.web.ui.inbox_tab import InboxParts
+
+    return InboxParts(
+        services.handoff,
+        services.attachments.path,
+        lambda: services.loaded().knowledge_base,
+        services.settings.evidence_min_similarity,
+    )

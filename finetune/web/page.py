@@ -1,11 +1,9 @@
 """The page for operators: its frame and its tabs."""
 
-import html
 from pathlib import Path
 
 import gradio as gr
 
-from chatbot.audit import THIS_MACHINE
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
 from finetune.hearing import Hearing
 from finetune.web.adapters import AdapterDesk
@@ -14,9 +12,10 @@ from finetune.web.comparing import BlindDesk, Evaluations
 from finetune.web.comparing_tabs import BlindTab, EvaluationTab
 from finetune.web.examples import ExamplesDesk
 from finetune.web.examples_tab import ExamplesTab
+from finetune.web.frame import Header
 from finetune.web.knowledge import KnowledgeDesk
 from finetune.web.knowledge_tab import KnowledgeTab
-from finetune.web.parts import I18N, QUIET, words_of
+from finetune.web.parts import I18N, words_of
 from finetune.web.privacy import PrivacyDesk
 from finetune.web.privacy_tab import PrivacyTab
 from finetune.web.training import TrainingDesk
@@ -41,7 +40,7 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
     with gr.Blocks(
         title=f"{company} · Frontdesk", analytics_enabled=False, delete_cache=(3600, _KEPT_S)
     ) as blocks:
-        header = gr.HTML(_header(company, "", ""), padding=False)
+        header = Header(company)
         tabs = gr.Tabs(elem_id="ft-tabs")
         with tabs, gr.Tab(I18N("finetune"), id="finetune"), gr.Tabs(elem_id="ft-steps"):
             with gr.Tab(I18N("transcripts"), id="transcripts"):
@@ -96,21 +95,5 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
         examples.load(blocks, examples_tab)
         training.load(blocks, training_tab)
         adapters.load(blocks, adapters_tab)
-
-        def greet(request: gr.Request) -> str:
-            words = words_of(request)
-            return _header(company, words["title"], _note(request.username, words))
-
-        blocks.load(greet, None, header, **QUIET)
+        header.load(blocks, lambda request: words_of(request)["title"])
     return blocks
-
-
-def _note(actor: str | None, words: dict[str, str]) -> str:
-    if actor in (None, THIS_MACHINE):
-        return words["here_only"]
-    links = f'<a href="/account">{html.escape(actor)}</a> · <a href="/logout">{words["sign_out"]}</a>'
-    return f"{words['signed_in']} {links}"
-
-
-def _header(company: str, title: str, note: str) -> str:
-    return f'<header class="ft-header"><h1>{html.escape(company)}</h1><p>{title}</p><p>{note}</p></header>'

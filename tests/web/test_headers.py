@@ -16,8 +16,8 @@ from tests.web.api.conftest import BANK, SHOP, Desk, make_desk  # noqa: F401 - a
 MakeClient = Callable[..., TestClient]
 PATHS = (
     "/", "/config", "/healthz", "/metrics", "/docs", "/openapi.json", "/login", "/logout", "/account", "/welcome/x",
-    "/admin", "/admin/", "/admin/config", "/api/v1/conversations", "/api/nothing", "/v1/models", "/v1/nothing",
-    "/broken",
+    "/admin", "/admin/", "/admin/config", "/inbox/", "/api/v1/conversations", "/api/nothing", "/v1/models",
+    "/v1/nothing", "/broken",
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_the_chat_page_is_framed_by_the_pages_of_the_site_that_is_named_only(cli
 
 def test_nobody_frames_the_pages_for_administrators_or_of_accounts(client: MakeClient) -> None:
     browser = client()
-    for path in ("/admin/", "/admin/?site=shop", "/login?site=shop", "/account"):
+    for path in ("/admin/", "/admin/?site=shop", "/inbox/?site=shop", "/login?site=shop", "/account"):
         headers = browser.get(path, follow_redirects=False).headers
         if "location" not in headers:
             assert "frame-ancestors 'none'" in headers["content-security-policy"]

@@ -1,4 +1,4 @@
-"""What the pages of accounts and the gate of the administrators share: one object per application."""
+"""What the pages of accounts share with the gate before the pages of the company's people; one for each application."""
 
 import hashlib
 import hmac

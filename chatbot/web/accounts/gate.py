@@ -1,7 +1,9 @@
-"""Stands before the pages for administrators: everything below their path, whatever serves it."""
+"""Stands before the pages of the company's people: everything below their paths, whatever serves it."""
 
 import logging
 import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
 from starlette.requests import HTTPConnection
@@ -19,34 +21,46 @@ from chatbot.web.loopback import comes_from_this_machine
 log = logging.getLogger(__name__)
 LOGIN = "/login"
 ADMIN_PATH = "/admin"
-_STATE = "frontdesk_actor"
+INBOX_PATH = "/inbox"
+MAY_OPEN: Mapping[str, frozenset[Role]] = {
+    ADMIN_PATH: frozenset({Role.ADMIN}),
+    INBOX_PATH: frozenset({Role.ADMIN, Role.AGENT}),
+}
+_STATE = "frontdesk_passed"
 
 
-class AdminGate:
-    """Wraps the application; who has passed is in the request's state, see `actor`."""
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    name: str
+    role: Role
 
-    def __init__(self, app: ASGIApp, *, desk: AccountDesk, path: str = ADMIN_PATH) -> None:
+
+class StaffGate:
+    """Wraps the application; who has passed is in the request's state, see `actor` and `administrator`."""
+
+    def __init__(self, app: ASGIApp, *, desk: AccountDesk) -> None:
         self._app = app
         self._desk = desk
-        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets through what may go on."""
-        if scope["type"] not in ("http", "websocket") or not _is_below(scope["path"], self._path):
+        roles = _roles(scope["path"]) if scope["type"] in ("http", "websocket") else None
+        if roles is None:
             return await self._app(scope, receive, send)
-        passed = await run_sync(self._admit, HTTPConnection(scope))
-        if isinstance(passed, str):
+        passed = await run_sync(self._admit, HTTPConnection(scope), roles)
+        if isinstance(passed, _Passed):
             scope.setdefault("state", {})[_STATE] = passed
             return await self._app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
         return await passed(scope, receive, send)
 
-    def _admit(self, request: HTTPConnection) -> str | Response:
+    def _admit(self, request: HTTPConnection, roles: frozenset[Role]) -> _Passed | Response:
         """Who asks, or the refusal."""
         try:
             if not self._desk.needs_session():
-                return THIS_MACHINE if comes_from_this_machine(request) else _unknown()
+                here = _Passed(THIS_MACHINE, Role.ADMIN)
+                return here if comes_from_this_machine(request) else _unknown()
             if not self._desk.is_own_page(request, is_needed=False):
                 return problem(403, "forbidden-origin", "Pages of this origin may not use this page.")
             account = self._desk.account(request)
@@ -55,21 +69,33 @@ class AdminGate:
             return described(error)
         if account is None:
             return RedirectResponse(LOGIN, 303) if _is_navigation(request) else _unknown()
-        if account.role is not Role.ADMIN:
+        if account.role not in roles:
             if _is_navigation(request):
                 return refusal_page(request.headers.get("accept-language", ""))
             return problem(403, "forbidden", "This is for administrators.")
-        return account.name
+        return _Passed(account.name, account.role)
 
 
 def actor(request: HTTPConnection) -> str | None:
     """Who the gate let through: an account's name, or `THIS_MACHINE`; None when it did not."""
     passed = getattr(request.state, _STATE, None)
-    return passed if isinstance(passed, str) else None
+    return passed.name if isinstance(passed, _Passed) else None
+
+
+def administrator(request: HTTPConnection) -> str | None:
+    """The same; None for an agent too, so that pages for administrators do not rest on paths alone."""
+    passed = getattr(request.state, _STATE, None)
+    return passed.name if isinstance(passed, _Passed) and passed.role is Role.ADMIN else None
 
 
 def _unknown() -> Response:
-    return problem(401, "unauthorized", "Sign in as an administrator first.", f"At {LOGIN}.")
+    return problem(401, "unauthorized", "Sign in first.", f"At {LOGIN}.")
+
+
+def _roles(path: str) -> frozenset[Role] | None:
+    """Who may go on to a path: whoever may open every page that it could be read as one of; None: everybody."""
+    doors = [roles for top, roles in MAY_OPEN.items() if _is_below(path, top)]
+    return frozenset.intersection(*doors) if doors else None
 
 
 def _is_navigation(request: HTTPConnection) -> bool:

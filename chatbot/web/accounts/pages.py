@@ -103,7 +103,8 @@ def account_page(
     words = form.words
     body = f"<p>{html.escape(words['account_info'].format(name=name, role=words[role]))}</p>"
     body += f'<p role="status">{html.escape(words[told])}</p>' if told else ""
-    body += f'<a class="button" href="/admin/">{words["to_admin"]}</a>' if role == "admin" else ""
+    path, said = ("/admin/", "to_admin") if role == "admin" else ("/inbox/", "to_inbox")
+    body += f'<a class="button" href="{path}">{words[said]}</a>'
     if has_password:
         fields = _field("old", words["old_password"], "password", "current-password")
         fields += _new_password(words, min_chars)
@@ -139,7 +140,8 @@ def refusal_page(accepted_languages: str) -> HTMLResponse:
     """For an agent who opens a page for administrators."""
     form = Form("", accepted_languages)
     words = form.words
-    body = f'<p>{words["not_admin_info"]}</p><a class="button" href="/account">{words["account"]}</a>'
+    body = f'<p>{words["not_admin_info"]}</p><a class="button" href="/inbox/">{words["to_inbox"]}</a>'
+    body += f'<a class="button other" href="/account">{words["account"]}</a>'
     return _page(form, words["not_admin"], body, 403)
 
 

@@ -17,12 +17,13 @@ from chatbot.errors import FrontdeskError, InputError
 from chatbot.login_attempts import TooManyAttemptsError
 from chatbot.web.accounts import pages
 from chatbot.web.accounts.desk import WELCOME, AccountDesk
+from chatbot.web.accounts.gate import ADMIN_PATH, INBOX_PATH
 from chatbot.web.accounts.pages import Form
 
 _MOST_BYTES = 16_384
 _MOST_S = 15.0
 _AT_ONCE = 4
-HOME = {Role.ADMIN: "/admin/", Role.AGENT: "/account"}
+HOME = {Role.ADMIN: f"{ADMIN_PATH}/", Role.AGENT: f"{INBOX_PATH}/"}
 Fields = dict[str, str]
 Answer = Callable[[Request, Fields], Response]
 

@@ -13,6 +13,7 @@ import gradio as gr
 from chatbot.assistant import Searches
 from chatbot.audit import THIS_MACHINE
 from chatbot.errors import FrontdeskError
+from chatbot.handoff import shown_name
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.suggest import Suggestion, last_question, suggested_answer
 from chatbot.templates import Language
@@ -51,7 +52,7 @@ class InboxParts:
 
 
 class InboxTab:
-    """Builds its components inside of the open tab.
+    """Builds its components inside of the open tab. Whoever is signed in acts by the account's name, whatever is typed.
 
     Args:
         words: The page's words, `INBOX_TEXTS` among them.
@@ -105,18 +106,24 @@ class InboxTab:
         self.here.input(self._be_here, [self.here, self.name], None, **_QUIET)
         self.clock.tick(self._look, [*picked, self.here], self.shown, **_QUIET, concurrency_limit=None)
 
-    def load(self, blocks: gr.Blocks, tab: gr.Tab) -> None:
-        """Fills it when the page is opened and when the tab is; from then on it follows what happens."""
+    def load(self, blocks: gr.Blocks, tab: gr.Tab | None = None) -> None:
+        """Fills it when the page is opened and when its tab is; from then on it follows what happens."""
         outputs = [*self.shown, self.name, self.canned, self.clock]
-        gr.on([blocks.load, tab.select], self._load, [self.queue, self.name], outputs, **_QUIET)
+        gr.on(
+            [blocks.load, *([tab.select] if tab else [])],
+            self._load,
+            [self.queue, self.name],
+            outputs,
+            **_QUIET,
+        )
 
     def _load(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
         words = _words(request)
         canned = [*self._desk.canned_replies, *(words[f"inbox_canned_{key}"] for key in CANNED)]
-        known = "" if (request.username or "") in _NO_AGENT else request.username
+        account = _account(request)
         return {
             **self._shown(picked, request),
-            self.name: name or known,
+            self.name: gr.Textbox(value=shown_name(account) or name, interactive=not account),
             self.canned: gr.Dropdown(choices=canned, value=None),
             self.clock: gr.Timer(active=True),
         }
@@ -139,15 +146,13 @@ class InboxTab:
     def _look(self, picked: str | None, name: str, here: bool, request: gr.Request) -> dict[Any, Any]:
         with _errors_shown(request):
             if here:
-                self._desk.seen(name)
+                self._desk.seen(_agent(name, request))
             return self._shown(picked, request)
 
     def _be_here(self, here: bool, name: str, request: gr.Request) -> None:
         with _errors_shown(request):
-            if here:
-                self._desk.seen(name)
-            else:
-                self._desk.gone(name)
+            agent = _agent(name, request)
+            (self._desk.seen if here else self._desk.gone)(agent)
 
     def _pick(self, picked: str, request: gr.Request) -> dict[Any, Any]:
         with _errors_shown(request):
@@ -161,22 +166,22 @@ class InboxTab:
 
     def _claim(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
         with _errors_shown(request):
-            self._desk.claim(_chosen(picked, request), name)
+            self._desk.claim(_chosen(picked, request), _agent(name, request))
             return self._done(picked, "inbox_taken", request)
 
     def _give_back(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
         with _errors_shown(request):
-            self._desk.give_back(_chosen(picked, request), name)
+            self._desk.give_back(_chosen(picked, request), _agent(name, request))
             return self._done(picked, "inbox_returned", request)
 
     def _close(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
         with _errors_shown(request):
-            self._desk.close(_chosen(picked, request), name)
+            self._desk.close(_chosen(picked, request), _agent(name, request))
             return self._done(None, "inbox_closed", request)
 
     def _send(self, picked: str | None, name: str, text: str, request: gr.Request) -> dict[Any, Any]:
         with _errors_shown(request):
-            self._desk.reply(_chosen(picked, request), name, text)
+            self._desk.reply(_chosen(picked, request), _agent(name, request), text)
             return {**self._done(picked, "inbox_sent", request), self.reply: ""}
 
     def _suggest(self, picked: str | None, typed: str, request: gr.Request) -> dict[Any, Any]:
@@ -189,8 +194,19 @@ class InboxTab:
             told = words["inbox_suggested"].format(title=found.title)
             return {self.reply: text, self.status: status_html(told, busy=False)}
 
-    def _put(self, canned: str | None, name: str) -> dict[Any, Any]:
-        return {self.reply: (canned or "").replace("{name}", name), self.canned: gr.Dropdown(value=None)}
+    def _put(self, canned: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
+        said = (canned or "").replace("{name}", shown_name(_agent(name, request)))
+        return {self.reply: said, self.canned: gr.Dropdown(value=None)}
+
+
+def _account(request: gr.Request) -> str:
+    """Who is signed in; empty on a server without accounts."""
+    name = request.username or ""
+    return "" if name in _NO_AGENT else name
+
+
+def _agent(typed: str, request: gr.Request) -> str:
+    return _account(request) or typed
 
 
 def _chosen(picked: str | None, request: gr.Request) -> str:

@@ -58,15 +58,18 @@ def mount_private_page(
     css: Path,
     js: Path,
     max_file_bytes: int,
+    folder: Path | None = None,
 ) -> FastAPI:
-    """The application with a page for operators, whose files are kept apart from those of customers.
+    """The application with a page for the company's people, whose files are kept apart from those of customers.
 
     Args:
         who: Who asks, for every request to the page, its API and its files; None is refused.
+        folder: Below `private_uploads()`, the only one whose files the page serves; all of them when None.
     """
-    folder = private_uploads()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+    folder = folder or private_uploads()
+    for place in (private_uploads(), folder):
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.chmod(0o700)
     for block in blocks.blocks.values():
         block.GRADIO_CACHE = str(folder)
     mounted: FastAPI = gr.mount_gradio_app(

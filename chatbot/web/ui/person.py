@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from chatbot.errors import FrontdeskError
-from chatbot.handoff import WITH_PERSON, Standing, TicketState, availability_text
+from chatbot.handoff import WITH_PERSON, Standing, TicketState, availability_text, shown_name
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.policy import Cause
 from chatbot.templates import Language, say
@@ -95,9 +95,9 @@ def standing_line(standing: Standing | None, language: Language) -> str:
         return ""
     ticket, words = standing.ticket, TEXTS[language]
     if ticket.state in WITH_PERSON:
-        return words["person_here"].format(name=ticket.agent)
+        return words["person_here"].format(name=shown_name(ticket.agent))
     if ticket.state is TicketState.RETURNED:
-        return words["person_returned"].format(name=ticket.agent)
+        return words["person_returned"].format(name=shown_name(ticket.agent))
     if ticket.state is not TicketState.OPEN:
         return ""
     contact = "handoff_contact_known" if ticket.contact else "handoff_leave_contact"

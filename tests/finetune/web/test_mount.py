@@ -15,7 +15,7 @@ from chatbot.services import Services
 from chatbot.settings import Settings
 from chatbot.web.server import create_app
 from chatbot.web_settings import WebSettings
-from finetune.web.mount import PATH, mount_finetune_page
+from finetune.web.mount import INBOX, PATH, mount_finetune_page, mount_inbox_page
 
 HERE = "http://127.0.0.1:7860"
 PUBLIC = "https://chat.example.com"
@@ -25,7 +25,7 @@ PUBLIC = "https://chat.example.com"
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
     services = Services(Settings(data_dir=tmp_path / "data"))
-    yield create_app(services, (mount_finetune_page,))
+    yield create_app(services, (mount_finetune_page, mount_inbox_page))
     services.close()
 
 
@@ -36,7 +36,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 
 def test_the_page_is_served_and_named(app: FastAPI, client: TestClient) -> None:
-    assert [(page.title, page.path) for page in app.state.pages] == [("Fine-tuning", "/admin")]
+    assert [page.path for page in app.state.pages] == ["/admin", "/inbox"]
     assert client.get(PATH).status_code == 200
     assert "ft-files" in client.get(f"{PATH}/config").text
 
@@ -110,7 +110,7 @@ def open_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fas
     services = Services(
         Settings(data_dir=tmp_path / "data", host="0.0.0.0", web=WebSettings(public_url=PUBLIC))
     )
-    yield create_app(services, (mount_finetune_page,))
+    yield create_app(services, (mount_finetune_page, mount_inbox_page))
     services.close()
 
 
@@ -152,5 +152,5 @@ def test_where_others_reach_the_server_all_of_it_is_for_administrators(open_serv
 def test_this_machine_needs_a_session_too_once_there_are_accounts(app: FastAPI, client: TestClient) -> None:
     assert client.get(f"{PATH}/config").status_code == 200
     app.state.accounts.accounts.create("ann", Role.ADMIN)
-    assert client.get(f"{PATH}/config").status_code == 401
+    assert {client.get(f"{page}/config").status_code for page in (PATH, INBOX)} == {401}
     assert client.get(f"{PATH}/", headers={"Accept": "text/html"}, follow_redirects=False).status_code == 303

@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from chatbot.accounts import Role
 from chatbot.audit import THIS_MACHINE
-from chatbot.web.accounts.gate import AdminGate
+from chatbot.web.accounts.gate import StaffGate
 from tests.web.accounts.conftest import MakeOffice, Office
 
 PUBLIC = "https://chat.example.com"
@@ -91,6 +91,21 @@ def test_an_administrator_passes_and_an_agent_does_not(opened: Office) -> None:
     assert agent.get("/account").status_code == 200
 
 
+def test_agents_and_administrators_pass_to_the_inbox(opened: Office) -> None:
+    admin, agent = opened.signed_in("root"), opened.signed_in("ann", Role.AGENT)
+    assert admin.get("/inbox/config").json() == {"actor": "root"}
+    assert agent.get("/inbox/config").json() == {"actor": "ann"}
+    assert agent.client.post("/inbox/x", headers={"Origin": "https://evil.example"}).status_code == 403
+    assert opened.browser().get("/inbox/").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize("path", [*TRICKS, "/inbox/../admin/config", "/inbox/..//ADMIN", "/admin/../inbox/"])
+def test_no_spelling_of_a_path_leads_an_agent_past_the_gate(opened: Office, path: str) -> None:
+    agent = opened.signed_in("ann", Role.AGENT)
+    token = next(c.value for c in agent.client.cookies.jar if "session" in c.name)
+    assert answered(opened, path, ((b"cookie", f"__Host-frontdesk-session={token}".encode()),)) == 403
+
+
 def test_people_are_sent_to_sign_in_and_programs_are_refused(opened: Office) -> None:
     browser = opened.browser()
     assert browser.get("/admin/").headers["location"] == "/login"
@@ -162,5 +177,5 @@ def test_web_sockets_are_refused_too(opened: Office) -> None:
         return {"type": "websocket.connect"}
 
     scope = {"type": "websocket", "path": "/admin/ws", "headers": [(b"host", b"chat.example.com")]}
-    run_apart(lambda: AdminGate(behind, desk=opened.desk)(scope, receive, send))
+    run_apart(lambda: StaffGate(behind, desk=opened.desk)(scope, receive, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -35,7 +35,7 @@ def test_looking_at_a_link_does_not_use_it_up(office: Office) -> None:
     for _ in range(3):
         assert "ann" in office.browser().get(f"/welcome/{token}").text
     chosen = office.browser().send(f"/welcome/{token}", new=GOOD, again=GOOD, name="root")
-    assert chosen.headers["location"] == "/account"
+    assert chosen.headers["location"] == "/inbox/"
     assert [(a.name, a.role) for a in office.desk.accounts.list()] == [("ann", Role.AGENT)]
 
 
