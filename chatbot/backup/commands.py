@@ -19,7 +19,8 @@ def backup(
         list[Part] | None, typer.Option(help="A part to leave out; may be repeated.")
     ] = None,
     secrets: Annotated[
-        bool, typer.Option("--secrets", help="Also API keys and what signs tokens. Keep the file safe.")
+        bool,
+        typer.Option("--secrets", help="Also accounts, API keys and what signs tokens. Keep the file safe."),
     ] = False,
 ) -> None:
     """Write database, attachments, knowledge base, adapters and tuning data to one file; the server goes on."""

@@ -1,6 +1,6 @@
 """The database as lines of JSON, and back: the same on SQLite and Postgres, so a backup of one restores to the other.
 
-It knows no table by name but those of secrets: what there is comes from the database itself.
+It knows no table by name but those that let somebody in: what there is comes from the database itself.
 """
 
 import json
@@ -15,7 +15,9 @@ from chatbot.database import Database, migrate_to
 from chatbot.errors import InputError
 
 VERSION_TABLE = "alembic_version"
-SECRET_TABLES = frozenset({"api_keys"})
+SECRET_TABLES = frozenset({"api_keys", "accounts"})
+PASSING_TABLES = frozenset({"account_sessions", "account_links"})
+"""Never in a backup: they would let in again who has signed out, and open links that were used."""
 _BATCH_ROWS = 500
 
 
@@ -29,7 +31,7 @@ def dump(database: Database, *, secrets: bool) -> Iterator[bytes]:
         yield _line({"revision": _revision(connection)})
         tables = _tables(connection)
         for table in tables.sorted_tables:
-            if table.name == VERSION_TABLE or (table.name in SECRET_TABLES and not secrets):
+            if table.name in {VERSION_TABLE, *PASSING_TABLES, *(() if secrets else SECRET_TABLES)}:
                 continue
             rows = connection.execution_options(yield_per=_BATCH_ROWS).execute(select(table))
             for row in rows.mappings():
@@ -59,9 +61,10 @@ def load(database: Database, lines: Iterator[bytes]) -> None:
 
 
 def is_empty(database: Database) -> bool:
-    """Whether no table holds a row."""
+    """Whether no table that a backup can hold has a row."""
     with database.snapshot() as connection:
-        tables = [t for t in _tables(connection).sorted_tables if t.name != VERSION_TABLE]
+        outside = {VERSION_TABLE, *PASSING_TABLES}
+        tables = [t for t in _tables(connection).sorted_tables if t.name not in outside]
         return not any(connection.execute(select(text("1")).select_from(t).limit(1)).first() for t in tables)
 
 

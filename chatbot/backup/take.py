@@ -23,7 +23,7 @@ def take_backup(
 
     Args:
         leave_out: Parts that are not wanted.
-        secrets: Also API keys and what signs tokens; whoever has the file can then act for visitors.
+        secrets: Also accounts, API keys and what signs tokens; whoever has the file can then act for visitors.
 
     Raises:
         InputError: The file is there already, or the knowledge base is on a server and not left out.

@@ -13,28 +13,38 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from chatbot.account_settings import AccountSettings
+from chatbot.accounts import AccountStore, LinkError, Role
 from chatbot.api_keys import ApiKeyStore, Scope
 from chatbot.attachments import AttachmentStore
+from chatbot.audit import COMMAND_LINE, AuditLog
 from chatbot.backup.parts import Part
 from chatbot.backup.restore import restore_backup
 from chatbot.backup.take import take_backup
 from chatbot.cli import cli
 from chatbot.errors import InputError, StorageError
 from chatbot.messages import Decision, Message
+from chatbot.passwords import Passwords
 from chatbot.restore_mark import RESTORING
 from chatbot.services import Services
+from chatbot.sessions import SessionStore
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, Evidence
 from chatbot.turn_log import TurnLog
 from knowledge_base.errors import IndexUnavailableError
 from knowledge_base.pause import paused
 from knowledge_base.settings import KnowledgeBaseSettings
+from tests.cheap import CHEAP
 from tests.postgres import PostgresServer
 
 
 def desk(folder: Path, url: str = "") -> Settings:
     folder.mkdir(exist_ok=True)
     return Settings(data_dir=folder, database_url=SecretStr(url))
+
+
+def accounts(store: ConversationStore) -> AccountStore:
+    return AccountStore(store.database, Passwords(12, CHEAP))
 
 
 def fill(settings: Settings) -> Conversation:
@@ -53,6 +63,9 @@ def fill(settings: Settings) -> Conversation:
     )
     store.add_feedback(answer_id, "ann", 1, "thanks")
     ApiKeyStore(store.database).create("Shop", [Scope.CHAT])
+    account, _ = accounts(store).create("root", Role.ADMIN)
+    SessionStore(store.database, AccountSettings()).open(account.id)
+    AuditLog(store.database).record(COMMAND_LINE, "account-created", "root")
     kept = store.get(conversation.id, "ann")
     store.close()
     for name in (
@@ -101,6 +114,8 @@ def test_everything_comes_back_also_into_the_other_database(
     assert files(target) == files(source)
     store = ConversationStore(target.database_address)
     assert [key.name for key in ApiKeyStore(store.database).list()] == ["Shop"]
+    assert [a.name for a in accounts(store).list()] == ["root"]
+    assert [entry.target for entry in AuditLog(store.database).entries()] == ["root"]
     assert [e.data["text"] for e in TurnLog(store.database).after(before.id, 0)] == ["错 \ud83d"]
     answer = before.messages[1]
     store.add_feedback(answer.id, "ann", -1)  # numbers that the database gives go on
@@ -120,8 +135,29 @@ def test_secrets_and_parts_stay_out_unless_they_are_wanted(source: Settings, tmp
     assert set(files(target)) == set(files(source)) - set(left_out)
     store = ConversationStore(target.database_address)
     assert ApiKeyStore(store.database).list() == ()
+    assert accounts(store).list() == ()
     store.close()
     assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
+
+
+def test_what_was_signed_out_stays_out_and_what_was_opened_once_stays_used(
+    source: Settings, tmp_path: Path
+) -> None:
+    store = ConversationStore(source.database_address)
+    account, link = accounts(store).create("root", Role.ADMIN)
+    session = SessionStore(store.database, AccountSettings()).open(account.id)
+    store.close()
+    target = desk(tmp_path / "target")
+    store = ConversationStore(target.database_address)
+    accounts(store).first_admin_token()  # a server that has only been started is still empty
+    store.close()
+    take_backup(source, tmp_path / "b.tar", secrets=True)
+    restore_backup(target, tmp_path / "b.tar")
+    store = ConversationStore(target.database_address)
+    assert SessionStore(store.database, AccountSettings()).read(session) is None
+    with pytest.raises(LinkError):
+        accounts(store).owner_of_link(link)
+    store.close()
 
 
 def test_a_backup_of_a_busy_desk_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
