@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from chatbot.errors import ConversationNotFoundError, InputError
-from chatbot.handoff import Action, Briefing, TicketState, brief, may_be_handed_off, next_state
+from chatbot.handoff import Action, Briefing, TicketState, brief, may_be_handed_off, next_state, standing_data
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.handoff_settings import HandoffSettings
 from chatbot.messages import Citation, Decision, Message
 from chatbot.policy import Cause
 from chatbot.store import Conversation, ConversationStore, Evidence
 from chatbot.turn_log import TurnLog
+from chatbot.web.ui.person import standing_line
 
 HOURS = HandoffSettings(opening_hours=("mon-fri 09:00-17:00",), time_zone="UTC")
 CITED = Evidence(
@@ -184,6 +185,25 @@ def test_customers_are_told_truthfully_whether_anybody_is_there(
     assert "Somebody is here now" in answer
     assert "number 1 in the queue" in answer
     assert "write your e-mail address" in answer
+
+
+def test_customers_do_not_see_the_address_that_an_account_is_named_by(
+    store: ConversationStore, desk: HandoffDesk, conversation: Conversation
+) -> None:
+    ticket_id = asked(desk, conversation)
+    assert desk.claim(ticket_id, "mia@shop.example").agent == "mia@shop.example"
+    desk.reply(ticket_id, "mia@shop.example", "Hello")
+    with pytest.raises(InputError, match=r"mia@shop\.example has this conversation"):
+        desk.reply(ticket_id, "mia@other.example", "Hello")
+    standing = desk.standing(conversation.id)
+    assert standing is not None
+    assert standing_data(standing)["agent"] == "mia"
+    assert standing_line(standing, "en").startswith("mia ")
+    desk.give_back(ticket_id, "mia@shop.example")
+    told = [e.data for e in TurnLog(store.database).after(conversation.id, 0)]
+    told += [{"author": m.author} for m in store.get(conversation.id, "ann").messages]
+    assert "mia" in {data.get("agent") for data in told} & {data.get("author") for data in told}
+    assert "shop.example" not in str(told)
 
 
 def test_an_agent_who_was_not_seen_for_a_while_is_not_there(store: ConversationStore) -> None:
