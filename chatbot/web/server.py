@@ -37,7 +37,7 @@ class MountedPage:
 
 
 PageMount = Callable[[FastAPI, Services], MountedPage]
-"""Adds a page to the application; one for administrators below the path of `chatbot.web.accounts.gate`."""
+"""Adds a page to the application; one that is not for customers below a path of `chatbot.web.accounts.gate`."""
 
 
 def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
