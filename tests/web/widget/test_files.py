@@ -14,7 +14,8 @@ from chatbot.web.widget.mount import add_widget
 from chatbot.web_settings import WebSettings
 
 FILES = WidgetFiles.read()
-PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in ("editor", "recorder"))
+LATER = ("dialog", "editor", "recorder")
+PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in LATER)
 LANGUAGES = ("ar", "de", "en", "es", "fr", "ja", "zh")
 
 
