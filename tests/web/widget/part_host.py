@@ -28,7 +28,7 @@ HOSTILE_CSS = (
 _PAGE = """<!doctype html><html lang="{language}" dir="{direction}" data-theme="{theme}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Help</title>
 <link rel="stylesheet" href="/host.css"><script type="module" src="/host.js"></script></head>
-<body><main><h1>Help</h1><button id="start">Start</button><div id="panel"></div></main></body></html>"""
+<body><main><h1>Help</h1><button id="start">Start</button><div id="panel"></div><p id="said"></p></main></body></html>"""
 
 _CSS = """[data-theme=light] #panel { --fd-accent: #7a1f5c; --fd-on-accent: #fff; --fd-surface: #fffdf8;
 --fd-text: #222;
@@ -65,14 +65,15 @@ const calls = {
 let next = [];
 document.querySelector("#start").addEventListener("click", async () => {
   delete document.documentElement.dataset.outcome;
-  const [name, argument] = next;
+  const [call, argument] = next;
   try {
-    const made = await calls[name](argument);
+    const made = await calls[call](argument);
     window.made = made;
     const { type, size, name } = made ?? {};
     window.outcome = made ? { type, size, name, bytes: await base64(made) } : { none: true };
   } catch (error) {
     window.outcome = { error: error.message, cause: String(error.cause) };
+    document.querySelector("#said").textContent = `${error.message} ${error.cause}`; // for whoever reads a failure
   }
   document.documentElement.dataset.outcome = "there";
 });
