@@ -28,7 +28,8 @@ HOSTILE_CSS = (
 _PAGE = """<!doctype html><html lang="{language}" dir="{direction}" data-theme="{theme}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Help</title>
 <link rel="stylesheet" href="/host.css"><script type="module" src="/host.js"></script></head>
-<body><main><h1>Help</h1><button id="start">Start</button><div id="panel"></div><p id="said"></p></main></body></html>"""
+<body><main><h1>Help</h1><button id="start">Start</button>
+<div id="panel"></div><p id="said"></p></main></body></html>"""
 
 _CSS = """[data-theme=light] #panel { --fd-accent: #7a1f5c; --fd-on-accent: #fff; --fd-surface: #fffdf8;
 --fd-text: #222;
