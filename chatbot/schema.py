@@ -189,6 +189,17 @@ class AttachmentClaimRow(Base):
     until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class AnswerReviewRow(Base):
+    """A bad answer that somebody has looked at."""
+
+    __tablename__ = "answer_reviews"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    entry_id: Mapped[str] = mapped_column(String(100))
+    reviewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ApiKeyRow(Base):
     """A program's key; only the hash of its secret is kept."""
 

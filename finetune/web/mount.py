@@ -27,6 +27,8 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage | 
             host,
         )
         return None
+    from chatbot.privacy import pattern_redactor, rules_from_settings
+    from chatbot.reviews import Reviews
     from chatbot.web.server import MountedPage
     from chatbot.web.ui.inbox_tab import InboxParts
     from chatbot.web.ui.mount import mount_private_page
@@ -42,6 +44,11 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage | 
                 services.attachments.path,
                 lambda: services.loaded().knowledge_base,
                 services.settings.evidence_min_similarity,
+            ),
+            Reviews(
+                services.store.database,
+                lambda: services.loaded().knowledge_base,
+                pattern_redactor(rules_from_settings(services.settings)),
             ),
         ),
         PATH,
