@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from chatbot.media import MediaInfo, probe_media
 from chatbot.messages import Kind
+from tests.web.conftest import PATIENCE_MS as USUAL_PATIENCE_MS
 from tests.web.widget.conftest import Launches
 from tests.web.widget.part_host import (
     PartHost,
@@ -21,11 +22,20 @@ from tests.web.widget.part_host import (
     texts,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-A_SECOND_OR_MORE = re.compile(r"^(?!0:00)")
+PATIENCE_MS = 90_000  # Chromium's audio on a busy machine of two cores
+A_SECOND_OR_MORE = re.compile(r"^(?!0:00)\d:\d\d / ")
+TWO_SECONDS_OR_MORE = re.compile(r"^(?!0:0[01])\d:\d\d / ")
 PLAYED = re.compile(r"^(\d:\d\d) / \1$")
 KEYS = {"stop": "stop", "pause": "stop", "play": "play", "cancel": "editor.cancel"}
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> Iterator[None]:
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=USUAL_PATIENCE_MS)
 
 
 @pytest.fixture
@@ -43,10 +53,22 @@ def button(page: Page, name: str, language: str = "en") -> Locator:
 
 
 def say(page: Page, language: str = "en") -> None:
-    """Records for at least a second."""
-    expect(page.locator(".time")).to_have_text(A_SECOND_OR_MORE)
+    """Records for two seconds: the last piece of a sound, and what a busy machine lost of it, may be missing."""
+    expect(page.locator(".time")).to_have_text(TWO_SECONDS_OR_MORE)
     button(page, "stop", language).click()
     expect(button(page, "use", language)).to_be_focused()
+
+
+def heard(page: Page) -> None:
+    """Returns when a beep was loud on the meter; it is shorter than the pauses between two looks from outside."""
+    page.evaluate(
+        """() => new Promise((done) => {
+            const dialog = document.querySelector('#panel').shadowRoot.querySelector('fd-dialog');
+            const meter = dialog.shadowRoot.querySelector('.bars');
+            const look = () => Number(meter.ariaValueNow) >= 20 && done();
+            new MutationObserver(look).observe(meter, { attributes: true });
+            look(); })"""
+    )
 
 
 def sound_of(made: dict[str, Any]) -> MediaInfo:
@@ -58,7 +80,8 @@ def test_a_take_is_recorded_heard_and_used(host_page: Page) -> None:
     page = host_page
     dialog = begin(page, "record")
     meter = page.get_by_role("meter")
-    expect(meter).not_to_have_attribute("aria-valuenow", "0")
+    expect(meter).to_be_visible()
+    heard(page)
     assert not microphones_are_off(page)
     say(page)
     assert microphones_are_off(page)
@@ -89,14 +112,24 @@ def test_a_take_is_recorded_heard_and_used(host_page: Page) -> None:
 
 def test_a_take_is_replaced_by_the_next(host_page: Page) -> None:
     page = host_page
+    page.evaluate(
+        """() => { window.sizes = [];
+            const start = MediaRecorder.prototype.start;
+            MediaRecorder.prototype.start = function (...args) {
+                const at = sizes.push(0) - 1;
+                this.addEventListener('dataavailable', ({ data }) => { sizes[at] += data.size; });
+                return start.apply(this, args); } }"""
+    )
     begin(page, "record")
     say(page)
     button(page, "play").click()
     button(page, "again").click()
     say(page)
-    length = float(page.get_by_role("slider").get_attribute("max") or 0)
     button(page, "use").click()
-    assert sound_of(outcome(page)).duration_s == pytest.approx(length, abs=0.2)
+    made = outcome(page)
+    assert sound_of(made).duration_s >= 1
+    first, second = page.evaluate("sizes")
+    assert (made["size"], first > 0) == (second, True)
     assert page.evaluate("streams.length") == 2
     assert microphones_are_off(page)
 
@@ -117,11 +150,11 @@ def test_a_take_stays_when_another_cannot_be_made(host_page: Page) -> None:
 
 def test_it_stops_by_itself_at_the_limit(host_page: Page) -> None:
     page = host_page
-    begin(page, "record", {"limit_s": 1})
+    begin(page, "record", {"limit_s": 2})
     expect(page.get_by_role("status")).to_have_text(texts()["recorder.recorded"])
     assert microphones_are_off(page)
     button(page, "use").click()
-    assert sound_of(outcome(page)).duration_s >= 0.9
+    assert 1 <= sound_of(outcome(page)).duration_s < 60
 
 
 def test_the_usual_limit_is_five_minutes_and_is_told_before(host_page: Page) -> None:
@@ -129,6 +162,7 @@ def test_the_usual_limit_is_five_minutes_and_is_told_before(host_page: Page) -> 
     page.clock.install()
     begin(page, "record")
     expect(button(page, "stop")).to_be_focused()
+    heard(page)
     page.clock.fast_forward(1000)
     expect(page.locator(".time")).to_contain_text(" / 5:00")
     page.clock.fast_forward(275_000)
@@ -161,6 +195,7 @@ def test_the_microphone_is_let_go_however_it_ends(host_page: Page, way: str) -> 
     page = host_page
     dialog = begin(page, "record")
     expect(button(page, "stop")).to_be_focused()
+    expect(page.locator(".time")).to_have_text(A_SECOND_OR_MORE)
     if way == "cancel":
         button(page, "cancel").click()
     elif way == "removed":
@@ -200,10 +235,67 @@ def test_a_microphone_that_comes_too_late_is_let_go(host_page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+# A microphone that gives nothing until `wake` is called, then a loud tone.
+SLEEPY = """() => {
+    const track = new MediaStreamTrackGenerator({ kind: 'audio' });
+    const writer = track.writable.getWriter();
+    const tone = Float32Array.from({ length: 4800 }, (_, i) => Math.sin(i / 10));
+    let at = 0;
+    window.wake = () => setInterval(() => {
+        const shape = { format: 'f32-planar', sampleRate: 48000, numberOfFrames: 4800, numberOfChannels: 1 };
+        writer.write(new AudioData({ ...shape, timestamp: at, data: tone })).catch(() => {});
+        at += 100_000; }, 100);
+    const ask = navigator.mediaDevices.getUserMedia;
+    navigator.mediaDevices.getUserMedia = async () => {
+        navigator.mediaDevices.getUserMedia = ask;
+        const stream = new MediaStream([track]);
+        window.streams.push(stream);
+        return stream; } }"""
+
+
+def test_it_says_that_it_records_when_sound_comes_in(host_page: Page) -> None:
+    page = host_page
+    page.clock.install()
+    page.evaluate(SLEEPY)
+    dialog = begin(page, "record")
+    expect(button(page, "cancel")).to_be_focused()
+    page.clock.run_for(3000)
+    expect(page.get_by_role("status")).to_have_text(texts()["recorder.asking"])
+    expect(button(page, "stop")).to_have_count(0)
+    page.evaluate("wake()")
+    expect(button(page, "stop")).to_be_focused()
+    expect(page.locator(".time")).to_contain_text(" / 5:00")
+    heard(page)
+    button(page, "cancel").click()
+    assert outcome(page) == {"none": True}
+    assert microphones_are_off(page)
+    expect(dialog).to_have_count(0)
+
+
+def test_a_microphone_that_gives_nothing_can_be_tried_again(host_page: Page) -> None:
+    page = host_page
+    page.evaluate(SLEEPY)
+    begin(page, "record")
+    expect(button(page, "cancel")).to_be_focused()
+    page.wait_for_function("streams.length")
+    page.evaluate(
+        "() => { const [t] = streams[0].getTracks(); t.stop(); t.dispatchEvent(new Event('ended')) }"
+    )
+    expect(page.get_by_role("status")).to_have_text(texts()["recorder.unheard"])
+    expect(button(page, "use")).to_have_count(0)
+    expect(button(page, "again")).to_be_focused()
+    assert_clean(page)
+    page.keyboard.press("Enter")
+    say(page)
+    button(page, "use").click()
+    assert sound_of(outcome(page)).duration_s >= 1
+    assert microphones_are_off(page)
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(host_page: Page) -> None:
     page = host_page
     begin(page, "record")
-    expect(page.locator(".time")).to_have_text(A_SECOND_OR_MORE)
+    expect(page.locator(".time")).to_have_text(TWO_SECONDS_OR_MORE)
     expect(button(page, "stop")).to_be_focused()
     page.keyboard.press("Enter")
     expect(button(page, "use")).to_be_focused()

@@ -7,6 +7,7 @@ const LIMIT_S = 300;
 const LAST_S = 30;
 const BARS = 40;
 const TICK_MS = 60;
+const PIECE_MS = 250;
 const BITS_PER_SECOND = 32_000;
 const PLAYED_HZ = 24_000; // what five minutes are decoded to: 29 MB
 const QUIETEST_DB = -60;
@@ -61,7 +62,10 @@ async function openMicrophone(t) {
   }
 }
 
-/** One recording while it runs; `ended` resolves with its sound however it ends, after the microphone is let go. */
+/**
+ * One recording while it runs. `began` resolves when sound comes in: some microphones need a second to wake up.
+ * `ended` resolves with the sound however it ends, after the microphone is let go.
+ */
 class Take {
   constructor(stream) {
     this.stream = stream;
@@ -85,7 +89,15 @@ class Take {
     this.samples = new Float32Array(this.analyser.fftSize);
     this.context.createMediaStreamSource(stream).connect(this.analyser);
     this.context.resume();
-    this.recorder.start(1000);
+    this.recorder.start(PIECE_MS);
+    this.began = this.begin(pieces);
+  }
+
+  /** Most are heard at once; one that is muted gives pieces of silence a little later. */
+  async begin(pieces) {
+    while (!pieces.length && !this.measure() && this.recorder.state !== 'inactive') await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    this.levels = [];
+    this.startedAt = performance.now();
   }
 
   get elapsed_s() {
@@ -105,7 +117,7 @@ class Take {
 
   release() {
     this.stream.getTracks().forEach((track) => track.stop());
-    if (this.context.state !== 'closed') this.context.close();
+    if (this.context.state !== 'closed') this.context.close().catch(() => {}); // it may be closing
   }
 }
 
@@ -177,7 +189,7 @@ class Recorder {
       title: t('record'),
       css: CSS,
       className: 'recorder',
-      onescape: (dialog) => (this.take ? this.take.stop() : dialog.close(null)),
+      onescape: (dialog) => (this.phase === 'recording' ? this.take.stop() : dialog.close(null)),
     });
     this.build();
   }
@@ -219,6 +231,7 @@ class Recorder {
 
   /** What can be done now; the last is what one wants most, and has the focus. */
   offer(phase, ...buttons) {
+    this.phase = phase;
     this.dialog.element.classList.toggle('recording', phase === 'recording');
     this.playRow.hidden = phase !== 'review' || !this.player;
     const meter = { role: 'meter', 'aria-label': this.t('recorder.level'), 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 0 };
@@ -251,7 +264,8 @@ class Recorder {
       stream.getTracks().forEach((track) => track.stop());
       throw new Error(this.t('recorder.unsupported'), { cause: error });
     }
-    this.record(this.take);
+    await this.take.began;
+    if (!this.isOver) this.record(this.take);
   }
 
   record(take) {
@@ -279,12 +293,9 @@ class Recorder {
     clearInterval(this.ticking);
     this.take = null;
     if (this.isOver) return;
-    if (!sound.size) {
-      this.dialog.fail(new Error(this.t('recorder.unsupported')));
-      return;
-    }
     this.player?.close();
-    this.player = await Player.of(sound, () => this.showPosition()).catch(() => null); // it can be used unheard
+    this.player = null;
+    if (sound.size) this.player = await Player.of(sound, () => this.showPosition()).catch(() => null); // it can be used unheard
     if (this.isOver) {
       this.player?.close();
       return;
@@ -294,7 +305,7 @@ class Recorder {
     this.length_s = this.player?.buffer.duration ?? take.elapsed_s;
     this.seeker.max = this.length_s;
     this.offerReview();
-    const isUnheard = this.player && Math.max(...this.levels) < UNHEARD;
+    const isUnheard = !sound.size || (this.player && Math.max(...this.levels) < UNHEARD);
     this.say(isUnheard ? 'recorder.unheard' : 'recorder.recorded', isUnheard);
   }
 
@@ -303,7 +314,7 @@ class Recorder {
       'review',
       this.button('recorder.discard', () => this.dialog.close(null)),
       this.button('recorder.again', () => this.again()),
-      this.button('recorder.use', () => this.dialog.close(this.sound), 'main'),
+      ...(this.sound.size ? [this.button('recorder.use', () => this.dialog.close(this.sound), 'main')] : []),
     );
     this.showPosition();
   }
