@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ def host_page(filming_chromium: Browser, part_host: PartHost) -> Iterator[Page]:
     context = filming_chromium.new_context(viewport={"width": 390, "height": 700})
     page = context.new_page()
     page.goto(part_host.url)
+    page.locator("html[data-ready]").wait_for(state="attached")  # what a test replaces is not replaced again
     yield page
     context.close()
 
@@ -50,6 +52,14 @@ def host_page(filming_chromium: Browser, part_host: PartHost) -> Iterator[Page]:
 def button(page: Page, name: str, language: str = "en") -> Locator:
     key = KEYS.get(name, f"recorder.{name}")
     return page.get_by_role("button", name=texts(language)[key], exact=True)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Returns when something holds that the page does not show."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def say(page: Page, language: str = "en") -> None:
@@ -61,13 +71,14 @@ def say(page: Page, language: str = "en") -> None:
 
 def heard(page: Page) -> None:
     """Returns when a beep was loud on the meter; it is shorter than the pauses between two looks from outside."""
-    page.evaluate(
+    page.wait_for_function(
         """() => new Promise((done) => {
             const dialog = document.querySelector('#panel').shadowRoot.querySelector('fd-dialog');
             const meter = dialog.shadowRoot.querySelector('.bars');
-            const look = () => Number(meter.ariaValueNow) >= 20 && done();
+            const look = () => Number(meter.ariaValueNow) >= 20 && done(true);
             new MutationObserver(look).observe(meter, { attributes: true });
-            look(); })"""
+            look(); })""",
+        timeout=PATIENCE_MS,
     )
 
 
@@ -228,10 +239,7 @@ def test_a_microphone_that_comes_too_late_is_let_go(host_page: Page) -> None:
     button(page, "cancel").click()
     assert outcome(page) == {"none": True}
     page.evaluate("allow()")
-    page.evaluate(
-        """async () => { const isOff = (s) => s.getTracks().every(t => t.readyState === 'ended');
-            while (!streams.length || !streams.every(isOff)) await new Promise(requestAnimationFrame); }"""
-    )
+    until(lambda: page.evaluate("streams.length") == 1 and microphones_are_off(page))
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
@@ -277,7 +285,7 @@ def test_a_microphone_that_gives_nothing_can_be_tried_again(host_page: Page) -> 
     page.evaluate(SLEEPY)
     begin(page, "record")
     expect(button(page, "cancel")).to_be_focused()
-    page.wait_for_function("streams.length")
+    until(lambda: page.evaluate("streams.length") == 1)
     page.evaluate(
         "() => { const [t] = streams[0].getTracks(); t.stop(); t.dispatchEvent(new Event('ended')) }"
     )
