@@ -14,6 +14,9 @@ def to_json(conversation: Conversation) -> str:
             "title": conversation.title,
             "created_at": conversation.created_at.isoformat(),
             "messages": [_message(m) for m in conversation.messages],
+            "csat": {"score": conversation.csat.score, "comment": conversation.csat.comment}
+            if conversation.csat
+            else None,
         },
         ensure_ascii=False,
         indent=2,
@@ -49,6 +52,8 @@ def to_markdown(conversation: Conversation) -> str:
         lines += [f"- attached: {a.name}" for a in message.attachments]
         lines += [f"[{c.number}] {c.title} {c.url}".rstrip() for c in _citations(message)]
         parts.append("\n".join(lines))
+    if conversation.csat:
+        parts.append(f"Satisfaction: {conversation.csat.score} of 5. {conversation.csat.comment}".rstrip())
     return "\n\n".join(parts) + "\n"
 
 

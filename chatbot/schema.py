@@ -94,6 +94,20 @@ class FeedbackRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class CsatRow(Base):
+    """How satisfied a customer was with a whole conversation, from 1 to 5; the newest row of a conversation counts."""
+
+    __tablename__ = "csat"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    score: Mapped[int]
+    comment: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class TurnRow(Base):
     """A message that was accepted over the API: answered even if the process ends before. Its id is the question's."""
 
@@ -184,6 +198,17 @@ class AttachmentClaimRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AnswerReviewRow(Base):
+    """A bad answer that somebody has looked at."""
+
+    __tablename__ = "answer_reviews"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    entry_id: Mapped[str] = mapped_column(String(100))
+    reviewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ApiKeyRow(Base):

@@ -20,7 +20,7 @@ from chatbot.database import Database
 from chatbot.errors import ConversationNotFoundError, InputError, TurnTakenOverError
 from chatbot.messages import Attachment, Citation, Decision, Message, Observation
 from chatbot.notices import Notice, announce
-from chatbot.schema import ConversationRow, FeedbackRow, MessageRow, TurnRow
+from chatbot.schema import ConversationRow, CsatRow, FeedbackRow, MessageRow, TurnRow
 from chatbot.text import clean_text
 
 TITLE_CHARS = 60
@@ -66,6 +66,15 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Csat:
+    """How satisfied the customer was with a whole conversation: `score` from 1 (not at all) to 5 (fully)."""
+
+    score: int
+    comment: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """A question (`role` user), an answer (assistant) or what a person of the team said, as it was kept.
 
@@ -87,7 +96,7 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation; `messages` is empty in listings."""
+    """A conversation; listings have neither `messages` nor `csat`."""
 
     id: str
     visitor_id: str
@@ -95,6 +104,7 @@ class Conversation:
     created_at: datetime
     updated_at: datetime
     messages: tuple[StoredMessage, ...] = ()
+    csat: Csat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ class ConversationStore:
         """
         with self.database.reading() as session:
             row = _owned(session, conversation_id, visitor_id)
-            return _conversation(row, messages_of(session, row.id))
+            return _conversation(row, messages_of(session, row.id), _newest_csat(session, row.id))
 
     def rename(self, conversation_id: str, visitor_id: str, title: str) -> None:
         """Gives a conversation another title.
@@ -270,6 +280,21 @@ class ConversationStore:
                 )
             )
 
+    def add_csat(self, conversation_id: str, visitor_id: str, score: int, comment: str = "") -> None:
+        """Stores how satisfied the visitor was with a conversation of their own; the newest score counts.
+
+        Raises:
+            InputError: The score is not from 1 to 5.
+            ConversationNotFoundError: It does not exist or is somebody else's.
+        """
+        if score not in range(1, 6):
+            raise InputError(f"A score is from 1 to 5; {score} was given.")
+        with self.database.writing() as session:
+            _owned(session, conversation_id, visitor_id)
+            now = datetime.now(UTC)
+            text = clean_text(comment)[:4000]
+            session.add(CsatRow(conversation_id=conversation_id, score=score, comment=text, created_at=now))
+
     def adapter_feedback(self, since: datetime | None = None) -> tuple[AdapterFeedback, ...]:
         """The answers of each adapter and their newest ratings, for comparing one on trial with the usual one.
 
@@ -329,6 +354,12 @@ def _erase(session: Session, conversation: ConversationRow) -> None:
     session.delete(conversation)
 
 
+def _newest_csat(session: Session, conversation_id: str) -> Csat | None:
+    query = select(CsatRow).where(CsatRow.conversation_id == conversation_id).order_by(CsatRow.id.desc())
+    row = session.scalars(query.limit(1)).first()
+    return Csat(row.score, row.comment, row.created_at) if row else None
+
+
 def _append(
     session: Session,
     conversation: ConversationRow,
@@ -385,8 +416,10 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
 
 
-def _conversation(row: ConversationRow, messages: tuple[StoredMessage, ...] = ()) -> Conversation:
-    return Conversation(row.id, row.visitor_id, row.title, row.created_at, row.updated_at, messages)
+def _conversation(
+    row: ConversationRow, messages: tuple[StoredMessage, ...] = (), csat: Csat | None = None
+) -> Conversation:
+    return Conversation(row.id, row.visitor_id, row.title, row.created_at, row.updated_at, messages, csat)
 
 
 def _message(row: MessageRow) -> StoredMessage:

@@ -75,6 +75,9 @@ class FakeKnowledgeBase:
     def vocabulary(self) -> Sequence[str]:
         return ("Wren One", "Dot")
 
+    def add_entry(self, entry: FaqEntry) -> None:
+        self.faq = (*self.faq, entry)
+
 
 def _share(wanted: set[str], text: str) -> float:
     return len(wanted & set(content_words(text))) / len(wanted) if wanted else 0.0

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from chatbot.reviews import Reviews
     from chatbot.services import Services
     from chatbot.web.server import MountedPage
     from chatbot.web.ui.inbox_tab import InboxParts
@@ -26,7 +27,7 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
     workshop = Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base)
     mount_private_page(
         app,
-        build_page(workshop, _inbox_parts(services)),
+        build_page(workshop, _inbox_parts(services), _reviews(services)),
         PATH,
         who=administrator,
         i18n=I18N,
@@ -67,4 +68,15 @@ def _inbox_parts(services: "Services") -> "InboxParts":
         services.attachments.path,
         lambda: services.loaded().knowledge_base,
         services.settings.evidence_min_similarity,
+    )
+
+
+def _reviews(services: "Services") -> "Reviews":
+    from chatbot.privacy import pattern_redactor, rules_from_settings
+    from chatbot.reviews import Reviews
+
+    return Reviews(
+        services.store.database,
+        lambda: services.loaded().knowledge_base,
+        pattern_redactor(rules_from_settings(services.settings)),
     )

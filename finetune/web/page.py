@@ -4,7 +4,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from chatbot.reviews import Reviews
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
+from chatbot.web.ui.review_tab import ReviewTab
 from finetune.hearing import Hearing
 from finetune.web.adapters import AdapterDesk
 from finetune.web.adapters_tab import AdaptersTab
@@ -30,11 +32,14 @@ JS = Path(__file__).with_name("page.js")
 _KEPT_S = 24 * 3600
 
 
-def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks:
+def build_page(
+    workshop: Workshop, inbox: InboxParts | None = None, reviews: Reviews | None = None
+) -> gr.Blocks:
     """The page, ready to be mounted; files that were made for a download are removed after a day.
 
     Args:
         inbox: For the tab in which agents answer; left out where there is none.
+        reviews: For the tab in which bad answers are corrected; likewise.
     """
     company = workshop.settings.company_name
     with gr.Blocks(
@@ -88,6 +93,10 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
             with tabs, gr.Tab(I18N("inbox"), id="inbox") as inbox_tab:
                 agents = InboxTab(inbox, I18N)
             agents.load(blocks, inbox_tab)
+        if reviews:
+            with tabs, gr.Tab(I18N("review"), id="review") as review_tab:
+                reviewing = ReviewTab(reviews, I18N)
+            reviewing.load(blocks, review_tab)
         upload.load(blocks)
         evaluation.load(blocks, evaluation_tab)
         blind.load(blocks, blind_tab)

@@ -22,6 +22,7 @@ from tests.web.test_browser import answers, send, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 QUESTION = "How long can I return a Dot?"
+FREE = "Are returns free within Germany?"
 
 
 class ServicesOnFakes(Services):
@@ -120,3 +121,26 @@ def test_a_customer_is_handed_to_an_agent_and_back(chromium: Browser, address: s
     expect(answers(customer).last).to_contain_text("within 45 days")
     agent.locator("#fd-close").click()
     expect(agent.locator("#fd-queue label").filter(has_text=QUESTION)).to_have_count(0)
+
+
+def test_a_bad_answer_is_corrected_and_the_correction_answers(chromium: Browser, address: str) -> None:
+    customer = window(chromium, address)
+    send(customer, FREE)
+    expect(answers(customer).last).to_contain_text("within 45 days")
+    expect(customer.locator("#fd-box .submit-button")).to_be_visible()
+    customer.get_by_role("button", name="dislike").last.click()
+    expect(customer.locator("#fd-comment-row")).to_be_visible()
+
+    admin = window(chromium, f"{address}{PATH}")
+    expect(admin.locator(".ft-header p").first).not_to_be_empty()
+    admin.get_by_role("tab", name="Review", exact=True).click()
+    expect(admin.locator("#fd-given")).to_contain_text("You can return a Dot within 45 days.")
+    expect(admin.locator("#fd-bad-question textarea")).to_have_value(FREE)
+    assert violations(admin) == []
+    admin.locator("#fd-bad-answer textarea").fill("Within **60 days**, since May.")
+    admin.locator("#fd-correct").click()
+    expect(admin.locator("#fd-review-status")).to_contain_text("The FAQ entry is made")
+    expect(admin.locator("#fd-bad")).to_have_count(0)
+
+    send(customer, FREE)
+    expect(answers(customer).last).to_contain_text("Within 60 days, since May.")

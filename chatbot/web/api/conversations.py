@@ -72,6 +72,15 @@ class StartRequest(BaseModel):
     )
 
 
+class CsatRequest(BaseModel):
+    """How satisfied the customer was, from 1 (not at all) to 5 (fully)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    score: int = Field(ge=1, le=5, examples=[5])
+    comment: str = Field("", max_length=4000, examples=["That was quick."])
+
+
 class Started(BaseModel):
     """A conversation and the tokens that open it."""
 
@@ -125,6 +134,11 @@ class ConversationRoutes:
         ) -> Response:
             """The conversation to keep, as JSON or Markdown."""
             return self._export(conversation_id, who, form)
+
+        @router.post("/{conversation_id}/csat", status_code=204)
+        def rate_conversation(conversation_id: Id, who: visitor, body: CsatRequest) -> None:
+            """Says how satisfied the customer was with the whole conversation; the newest score counts."""
+            self._parts.store.add_csat(conversation_id, who.visitor_id, body.score, body.comment)
 
         @router.delete("/{conversation_id}", status_code=204)
         def erase_conversation(conversation_id: Id, who: visitor) -> None:

@@ -77,6 +77,13 @@ class FeedbackView(BaseModel):
     comment: str = ""
 
 
+class CsatView(BaseModel):
+    """How satisfied the customer was with the conversation."""
+
+    score: int = Field(ge=1, le=5, examples=[5], description="From 1 (not at all) to 5 (fully).")
+    comment: str = ""
+
+
 class MessageView(BaseModel):
     """A question (`user`), an answer (`assistant`) or what a person of the team said (`person`, with `author`)."""
 
@@ -112,6 +119,7 @@ class ConversationView(ConversationSummary):
     messages: list[MessageView] = []
     last_event_id: int = Field(0, examples=[17])
     unanswered: int = Field(0, description="Messages that are still being answered.")
+    csat: CsatView | None = None
 
 
 def attachment_view(attachment: Attachment) -> AttachmentView:
@@ -198,6 +206,9 @@ def conversation_view(conversation: Conversation, last_event_id: int, unanswered
         messages=[message_view(m) for m in conversation.messages],
         last_event_id=last_event_id,
         unanswered=unanswered,
+        csat=CsatView(score=conversation.csat.score, comment=conversation.csat.comment)
+        if conversation.csat
+        else None,
     )
 
 

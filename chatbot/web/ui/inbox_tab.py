@@ -118,7 +118,7 @@ class InboxTab:
         )
 
     def _load(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
-        words = _words(request)
+        words = words_of(request)
         canned = [*self._desk.canned_replies, *(words[f"inbox_canned_{key}"] for key in CANNED)]
         account = _account(request)
         return {
@@ -134,59 +134,59 @@ class InboxTab:
         picked = picked if picked in {ticket_id for _, ticket_id in choices} else None
         return {
             self.queue: gr.Radio(choices=choices, value=picked, visible=bool(choices)),
-            self.empty: "" if choices else notice_html(_words(request)["inbox_empty"]),
+            self.empty: "" if choices else notice_html(words_of(request)["inbox_empty"]),
             self.case: self._case(picked, request) if choices else "",
         }
 
     def _case(self, picked: str | None, request: gr.Request) -> str:
         if not picked:
-            return notice_html(_words(request)["inbox_pick"])
+            return notice_html(words_of(request)["inbox_pick"])
         return case_html(self._desk.case(picked), self._parts.path_of, _language(request))
 
     def _look(self, picked: str | None, name: str, here: bool, request: gr.Request) -> dict[Any, Any]:
-        with _errors_shown(request):
+        with errors_shown(request):
             if here:
                 self._desk.seen(_agent(name, request))
             return self._shown(picked, request)
 
     def _be_here(self, here: bool, name: str, request: gr.Request) -> None:
-        with _errors_shown(request):
+        with errors_shown(request):
             agent = _agent(name, request)
             (self._desk.seen if here else self._desk.gone)(agent)
 
     def _pick(self, picked: str, request: gr.Request) -> dict[Any, Any]:
-        with _errors_shown(request):
+        with errors_shown(request):
             return {self.case: self._case(picked, request), self.status: status_html("")}
 
     def _done(self, picked: str | None, told: str, request: gr.Request) -> dict[Any, Any]:
         return {
             **self._shown(picked, request),
-            self.status: status_html(_words(request)[told], busy=False),
+            self.status: status_html(words_of(request)[told], busy=False),
         }
 
     def _claim(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
-        with _errors_shown(request):
+        with errors_shown(request):
             self._desk.claim(_chosen(picked, request), _agent(name, request))
             return self._done(picked, "inbox_taken", request)
 
     def _give_back(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
-        with _errors_shown(request):
+        with errors_shown(request):
             self._desk.give_back(_chosen(picked, request), _agent(name, request))
             return self._done(picked, "inbox_returned", request)
 
     def _close(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
-        with _errors_shown(request):
+        with errors_shown(request):
             self._desk.close(_chosen(picked, request), _agent(name, request))
             return self._done(None, "inbox_closed", request)
 
     def _send(self, picked: str | None, name: str, text: str, request: gr.Request) -> dict[Any, Any]:
-        with _errors_shown(request):
+        with errors_shown(request):
             self._desk.reply(_chosen(picked, request), _agent(name, request), text)
             return {**self._done(picked, "inbox_sent", request), self.reply: ""}
 
     def _suggest(self, picked: str | None, typed: str, request: gr.Request) -> dict[Any, Any]:
-        words = _words(request)
-        with _errors_shown(request):
+        words = words_of(request)
+        with errors_shown(request):
             found = self._parts.suggest(_chosen(picked, request))
             if found is None:
                 return {self.status: status_html(words["inbox_no_suggestion"], busy=False), self.reply: typed}
@@ -211,7 +211,7 @@ def _agent(typed: str, request: gr.Request) -> str:
 
 def _chosen(picked: str | None, request: gr.Request) -> str:
     if not picked:
-        raise FrontdeskError(_words(request)["inbox_pick"])
+        raise FrontdeskError(words_of(request)["inbox_pick"])
     return picked
 
 
@@ -219,16 +219,18 @@ def _language(request: gr.Request) -> Language:
     return language_of_browser(request.headers.get("accept-language", ""))
 
 
-def _words(request: gr.Request) -> dict[str, str]:
+def words_of(request: gr.Request) -> dict[str, str]:
+    """The words in the language of the browser that asks."""
     return INBOX_TEXTS[_language(request)]
 
 
 @contextmanager
-def _errors_shown(request: gr.Request) -> Iterator[None]:
+def errors_shown(request: gr.Request) -> Iterator[None]:
+    """What went wrong is shown on the page; what should not have is logged too."""
     try:
         yield
     except FrontdeskError as error:
         raise gr.Error(html.escape(str(error), quote=False), duration=20, print_exception=False) from error
     except Exception as error:
         log.exception("a step of the inbox failed")
-        raise gr.Error(_words(request)["inbox_failed"], duration=20, print_exception=False) from error
+        raise gr.Error(words_of(request)["inbox_failed"], duration=20, print_exception=False) from error

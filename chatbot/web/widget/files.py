@@ -1,10 +1,12 @@
-"""The widget's files as they go over the wire: read once, named by a hash of all of them, compressed once.
+"""The widget's files as they go over the wire: read once, without comments, named by a hash of all, compressed once.
 
 It knows nothing of HTTP.
 """
 
 import gzip
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ FOLDER = Path(__file__).parent
 LOADER = "widget.js"
 _BUILD_MARK = b"__BUILD__"
 _HASH_CHARS = 16
+_UNSENT = re.compile(r"^\s*(?:(?://.*|/\*[\s\S]*?\*/)\n)?", re.MULTILINE)
 _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -54,11 +57,22 @@ class WidgetFiles:
     def read(cls, folder: Path = FOLDER) -> "WidgetFiles":
         """Everything in `parts/` and `locales/`; the loader is told the build."""
         paths = [*folder.glob("parts/*"), *folder.glob("locales/*.json")]
-        named = {path.name: path.read_bytes() for path in sorted(paths) if path.suffix in _MEDIA_TYPES}
-        loader = (folder / LOADER).read_bytes()
+        named = {path.name: _slim(path) for path in sorted(paths) if path.suffix in _MEDIA_TYPES}
+        loader = _slim(folder / LOADER)
         build = _build_of({LOADER: loader, **named})
         parts = {name: WidgetFile.of(name, data) for name, data in named.items()}
         return cls(build, WidgetFile.of(LOADER, loader.replace(_BUILD_MARK, build.encode())), parts)
+
+
+def _slim(path: Path) -> bytes:
+    """A file without what only its readers need: lines of comments, indentation, empty lines.
+
+    Strings that span lines lose their indentation too; there are none but style sheets.
+    """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        text = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    return _UNSENT.sub("", text).encode()
 
 
 def _build_of(named: Mapping[str, bytes]) -> str:

@@ -9,7 +9,9 @@ import httpx
 import jwt
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
+from chatbot.schema import CsatRow
 from tests.web.api.conftest import Desk, MakeDesk, SlowGenerator, Visit, parse
 
 RETURNS = "How long can I return a Dot?"
@@ -221,6 +223,24 @@ def test_a_person_is_asked_for_once(desk: Desk) -> None:
     assert first.status_code == 201
     assert first.json() == again.json()
     assert names(visit.events()) == ["person_requested"]
+
+
+def test_satisfaction_is_kept_exported_and_erased_with_the_conversation(desk: Desk) -> None:
+    visit, other = desk.visit(), desk.visit()
+    assert visit.request("GET").json()["csat"] is None
+    for score, comment in ((2, "slow"), (5, "a person\x00 helped")):
+        assert visit.request("POST", "/csat", json={"score": score, "comment": comment}).status_code == 204
+    assert visit.request("GET").json()["csat"] == {"score": 5, "comment": "a person helped"}
+    assert visit.request("GET", "/export").json()["csat"] == {"score": 5, "comment": "a person helped"}
+    assert "Satisfaction: 5 of 5. a person helped" in visit.request("GET", "/export?form=markdown").text
+    for wrong in ({"score": 0}, {"score": 6}, {"score": 2.5}, {}, {"score": 3, "more": 1}):
+        assert visit.request("POST", "/csat", json=wrong).status_code == 422
+    foreign = f"/api/v1/conversations/{visit.id}/csat"
+    assert desk.client.post(foreign, json={"score": 1}, headers=other.headers).status_code == 403
+    assert desk.client.post(foreign, json={"score": 1}).status_code == 401
+    visit.request("DELETE")
+    with desk.parts.store.database.reading() as session:
+        assert session.scalars(select(CsatRow)).all() == []
 
 
 def test_export_and_erase(desk: Desk) -> None:

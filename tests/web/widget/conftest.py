@@ -28,6 +28,8 @@ from chatbot.web.widget.mount import add_widget
 from chatbot.web_settings import SiteSettings, WebSettings
 from chatbot.widget_settings import WidgetSettings
 from tests.fakes import FakeGenerator, FakeKnowledgeBase, FakePerceiver
+from tests.web.conftest import CHROMIUM_ARGUMENTS, chromium_path
+from tests.web.widget.part_host import PartHost
 
 PATIENCE_MS = 20_000
 PATIENCE_S = 20.0
@@ -203,6 +205,43 @@ def visit(chromium: Browser, desk: WidgetDesk) -> Iterator[Opens]:
     for context in contexts:
         context.close()
     assert failures == []
+
+
+@pytest.fixture(scope="session")
+def part_host() -> Iterator[PartHost]:
+    """A page that opens one part at a time."""
+    host = PartHost()
+    yield host
+    host.close()
+
+
+Launches = Callable[..., Browser]
+
+
+@pytest.fixture(scope="session")
+def launch(chromium: Browser) -> Iterator[Launches]:
+    """Starts another Chromium, with more arguments; says `yes` or `no` to every question of a page."""
+    browsers: list[Browser] = []
+
+    def start(*more: str, says: str = "yes") -> Browser:
+        ask = "--use-fake-ui-for-media-stream"
+        arguments = [a for a in CHROMIUM_ARGUMENTS if a != ask] + [ask if says == "yes" else f"{ask}=deny"]
+        path = chromium_path()
+        browser = chromium.browser_type.launch(
+            executable_path=path, args=[*arguments, *more], timeout=120_000
+        )
+        browsers.append(browser)
+        return browser
+
+    yield start
+    for browser in browsers:
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def filming_chromium(launch: Launches) -> Browser:
+    """Has a microphone that beeps and a screen, and says yes to every question."""
+    return launch("--use-fake-device-for-media-stream")
 
 
 def launcher(page: Page) -> Locator:

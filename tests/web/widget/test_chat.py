@@ -1,17 +1,21 @@
 """A customer's conversation in the widget, on a page of another origin under a strict Content-Security-Policy."""
 
 import io
+import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
+from sqlalchemy import select
 
 from chatbot.errors import StorageError
 from chatbot.messages import OcrLine, ScreenReading
+from chatbot.schema import CsatRow
 from knowledge_base.documents import RetrievalResult
 from tests.fakes import FakeKnowledgeBase
 from tests.web.widget.conftest import (
@@ -30,10 +34,13 @@ from tests.web.widget.conftest import (
     opened,
     panel,
     press,
+    violations,
 )
+from tests.web.widget.part_host import texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 ANSWER = "You can return a Dot within 45 days."
+WORDS = texts()
 EVENTS = re.compile(r"/events$")
 
 
@@ -305,6 +312,114 @@ def test_a_person_of_the_team_joins_speaks_and_leaves(desk: WidgetDesk, visit: O
     expect(answers(page).last).to_have_text("Yes, within 45 days.")
     desk.handoff.give_back(ticket, "Mia")
     expect(notice).to_contain_text("Mia has left; the assistant answers again.")
+
+
+def rating(page: Page) -> Locator:
+    return page.locator("frontdesk-widget").get_by_role("radiogroup", name=WORDS["csat"])
+
+
+def stored_csat(desk: WidgetDesk) -> list[tuple[int, str]]:
+    """The scores of all conversations, oldest first."""
+    with desk.parts.store.database.reading() as session:
+        return [(row.score, row.comment) for row in session.scalars(select(CsatRow).order_by(CsatRow.id))]
+
+
+@pytest.mark.parametrize(("options", "theme"), [({}, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
+def test_a_customer_says_how_satisfied_they_were_after_the_person_has_left(
+    desk: WidgetDesk, visit: Opens, options: dict[str, Any], theme: str
+) -> None:
+    page = opened(visit(desk.page(f'data-theme="{theme}"'), headers=strict(desk), **options))
+    page.evaluate("window.rated = []; frontdesk.on('rated', (said) => window.rated.push(said))")
+    ask(page)
+    press(page, "Menu")
+    press(page, "Talk to a person")
+    with page.expect_response(re.compile(r"/person$")) as asked:
+        press(page, "Ask for a person")
+    ticket = asked.value.json()["ticket_id"]
+    desk.handoff.claim(ticket, "Mia")
+    expect(page.locator("frontdesk-widget .notice")).to_contain_text("Mia is here and answers you.")
+    expect(rating(page)).to_have_count(0)
+    desk.handoff.close(ticket, "Mia")
+    expect(rating(page)).to_be_visible()
+    expect(rating(page)).to_have_accessible_description("1: not at all, 5: fully")
+    expect(box(page)).to_be_focused()  # whoever writes is not interrupted
+    expect(page.locator("frontdesk-widget .asked textarea")).to_be_hidden()
+    assert violations(page) == []
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowLeft")
+    expect(rating(page).get_by_role("radio", name="4 of 5", exact=True)).to_be_checked()
+    assert violations(page) == []
+    page.locator("frontdesk-widget .asked textarea").fill("Mia was quick.")
+    before = stored_csat(desk)
+    with page.expect_response(re.compile(r"/csat$")):
+        page.locator("frontdesk-widget .asked .first").click()
+    expect(rating(page)).to_have_count(0)
+    expect(page.locator("frontdesk-widget .notice")).to_contain_text("Thank you for telling us.")
+    expect(box(page)).to_be_focused()
+    assert stored_csat(desk) == [*before, (4, "Mia was quick.")]
+    assert page.evaluate("window.rated") == [{"score": 4, "comment": "Mia was quick."}]
+    press(page, "Menu")
+    press(page, "New conversation")
+    expect(page.locator("frontdesk-widget .opening")).to_be_visible()
+    expect(rating(page)).to_have_count(0)  # asked once
+
+
+def test_a_conversation_that_was_ended_is_rated_although_another_one_goes_on(
+    desk: WidgetDesk, visit: Opens
+) -> None:
+    page = opened(visit())
+    press(page, "Menu")
+    expect(
+        page.locator("frontdesk-widget").get_by_role("button", name="Rate this conversation")
+    ).to_be_disabled()
+    page.keyboard.press("Escape")
+    ask(page)
+    page.wait_for_function("JSON.parse(Object.values(localStorage)[0]).conversation")
+    kept = page.evaluate("JSON.parse(Object.values(localStorage)[0])")
+    press(page, "Menu")
+    press(page, "New conversation")
+    expect(rating(page)).to_be_visible()
+    rating(page).get_by_role("radio", name="2 of 5", exact=True).check()
+    page.route(re.compile(r"/csat$"), lambda route: route.abort(), times=1)
+    button = page.locator("frontdesk-widget .asked .first")
+    button.click()
+    problem = page.locator("frontdesk-widget .asked .bad")
+    expect(problem).to_have_text("The server cannot be reached.")
+    with page.expect_response(re.compile(r"/csat$")) as sent:
+        button.click()
+    assert f"/conversations/{kept['conversation']}/csat" in sent.value.url
+    assert sent.value.status == 204
+    ask(page)
+    press(page, "Menu")
+    press(page, "Rate this conversation")
+    expect(rating(page).get_by_role("radio").first).to_be_focused()
+    page.locator("frontdesk-widget .asked").get_by_role("button", name="Dismiss").click()
+    expect(rating(page)).to_have_count(0)
+    press(page, "Menu")
+    press(page, "Your conversations")
+    page.locator("frontdesk-widget .list button").last.click()
+    expect(answers(page)).to_have_count(1)
+    press(page, "Menu")
+    press(page, "New conversation")
+    expect(page.locator("frontdesk-widget .opening")).to_be_visible()
+    expect(rating(page)).to_have_count(0)  # it was rated before
+
+
+def test_what_was_said_is_saved_as_text_and_as_data(desk: WidgetDesk, visit: Opens) -> None:
+    page = opened(visit(headers=strict(desk)))
+    ask(page)
+    saved = {}
+    for name in ("Save as text", "Save as data (JSON)"):
+        press(page, "Menu")
+        with page.expect_download() as download:
+            press(page, name)
+        file = download.value
+        saved[file.suggested_filename] = Path(file.path()).read_text(encoding="utf-8")
+    assert RETURNS in saved["conversation.md"]
+    assert ANSWER in saved["conversation.md"]
+    question, answer = json.loads(saved["conversation.json"])["messages"]
+    assert (question["text"], answer["citations"][0]["title"]) == (RETURNS, "Returns")
 
 
 def test_an_answer_that_comes_while_the_panel_is_closed_is_counted(desk: WidgetDesk, visit: Opens) -> None:

@@ -14,7 +14,8 @@ from chatbot.web.widget.mount import add_widget
 from chatbot.web_settings import WebSettings
 
 FILES = WidgetFiles.read()
-PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in ("editor", "recorder"))
+LATER = ("dialog", "editor", "recorder", "satisfaction")
+PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in LATER)
 LANGUAGES = ("ar", "de", "en", "es", "fr", "ja", "zh")
 
 
@@ -32,6 +33,23 @@ def test_the_loader_is_under_3_kb_the_panel_under_30_and_everything_under_60() -
     assert len(FILES.loader.zipped) < 3000
     assert size(*PANEL, "en.json") < 30_000
     assert len(FILES.loader.zipped) + size(*FILES.parts) < 60_000
+
+
+def test_what_only_readers_of_the_code_need_is_not_sent() -> None:
+    for path in [FOLDER / "widget.js", *FOLDER.glob("parts/*"), *FOLDER.glob("locales/*.json")]:
+        kept = path.read_text(encoding="utf-8").replace("__BUILD__", FILES.build)
+        file = FILES.loader if path.name == "widget.js" else FILES.parts[path.name]
+        sent = file.data.decode()
+        if path.suffix == ".json":
+            assert json.loads(sent) == json.loads(kept)
+            continue
+        code, is_comment = [], False
+        for line in map(str.strip, kept.splitlines()):
+            is_comment = is_comment or line.startswith("/*")
+            if line and not is_comment and not line.startswith("//"):
+                code.append(line)
+            is_comment = is_comment and not line.endswith("*/")
+        assert sent.splitlines() == code, path.name
 
 
 def test_the_loader_is_checked_for_changes_and_readable_everywhere() -> None:

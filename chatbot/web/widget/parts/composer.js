@@ -2,7 +2,6 @@
 
 import { h, icon, iconButton, picture, set } from './dom.js';
 
-const HAS_TOOLS = false; // editor.js and recorder.js
 const TAKEN = 'image/*,audio/*,video/mp4,video/webm,text/plain,.log,.txt';
 
 /** The box at the bottom of the panel. */
@@ -17,8 +16,8 @@ export class Composer {
     this.button = h('button', { type: 'submit', class: 'send' });
     this.tools = h('div', { class: 'tools' },
       iconButton('attach', t('attach'), () => this.picker.click()),
-      HAS_TOOLS && navigator.mediaDevices?.getDisplayMedia && iconButton('capture', t('capture'), () => this.guarded(() => this.capture())),
-      HAS_TOOLS && iconButton('record', t('record'), () => this.guarded(() => this.record())));
+      navigator.mediaDevices?.getDisplayMedia && iconButton('capture', t('capture'), () => this.guarded(() => this.capture())),
+      iconButton('record', t('record'), () => this.guarded(() => this.record())));
     this.element = h('form', { class: 'composer' }, this.problem, this.chips, this.field, h('div', { class: 'bar' }, this.tools, this.picker, this.button));
     this.listen();
     this.refresh();
@@ -133,7 +132,7 @@ export class Composer {
       draw();
     };
     const item = h('li', null, shown, h('span', { class: 'name' }, file.name),
-      HAS_TOOLS && isImage && iconButton('edit', this.t('edit', { name: file.name }), () => this.guarded(edit), { class: 'icon small' }),
+      isImage && iconButton('edit', this.t('edit', { name: file.name }), () => this.guarded(edit), { class: 'icon small' }),
       iconButton('close', this.t('remove', { name: file.name }), remove, { class: 'icon small' }));
     draw();
     this.files.push(entry);
@@ -143,7 +142,7 @@ export class Composer {
 
   async capture() {
     const part = await import('./editor.js');
-    const shot = await part.captureScreen(this.t);
+    const shot = await part.captureScreen(this.t, this.root.host);
     const edited = shot && (await part.editScreenshot(this.root, shot, this.t));
     if (edited) this.add([named(edited, 'screenshot')]);
   }

@@ -15,6 +15,7 @@ export class Conversation {
   constructor() {
     this.turns = [];
     this.ticket = '';
+    this.wasAsked = false; // how satisfied the customer is
   }
 
   /** Takes what the server has stored; its unanswered questions come again as events. */
@@ -23,6 +24,7 @@ export class Conversation {
     for (const turn of this.turns) if (!turn.id && turn.state === 'sending') unsent.push(turn);
     this.turns = [];
     this.ticket = '';
+    this.wasAsked = Boolean(view?.csat);
     let withPerson = false;
     for (const message of view ? view.messages : []) {
       if (message.role === 'user') {
@@ -64,6 +66,12 @@ export class Conversation {
   find(id) {
     for (const turn of this.turns) if (turn.id === id) return turn;
     return null;
+  }
+
+  /** Whether there was an answer. */
+  get isAnswered() {
+    for (const turn of this.turns) if (turn.answer) return true;
+    return false;
   }
 
   /** The turn that is being answered, if any. */

@@ -6,7 +6,7 @@ const REACHED = 'button:not([disabled]), a[href], textarea, input:not([hidden]),
 
 /** A dialog beside the page; on a small screen, in front of it. */
 export class Frame {
-  /** @param does {close(), fresh(), list(), person(), export(), erase(), has()} */
+  /** @param does {close(), fresh(), list(), person(), rate(), export(form), erase(), has()} */
   constructor(context, t, site, does) {
     Object.assign(this, { context, t, site, does });
     const { options } = context;
@@ -43,7 +43,7 @@ export class Frame {
     this.needy = entries;
     return h('ul', { class: 'menu', id: 'fd-menu', hidden: true },
       entry('add', 'newConversation', does.fresh, true), entry('chats', 'conversations', does.list), entry('person', 'person', does.person),
-      entry('save', 'export', does.export, true), entry('bin', 'erase', does.erase, true));
+      entry('star', 'csatRate', does.rate, true), entry('save', 'export', () => does.export('markdown'), true), entry('save', 'exportJson', () => does.export('json'), true), entry('bin', 'erase', does.erase, true));
   }
 
   toggle(is) {
@@ -168,8 +168,9 @@ export class Frame {
     return [problem.message, problem.hint].join(' ').trim() || this.t('failed');
   }
 
-  async export(session) {
-    const response = await session.ask('GET', '/export?form=markdown', { isRaw: true }).catch((problem) => this.notice(this.explain(problem)));
-    if (response) download(await response.blob(), 'conversation.md');
+  /** Saves what was said as `markdown` or `json`. */
+  async export(session, form) {
+    const response = await session.ask('GET', `/export?form=${form}`, { isRaw: true }).catch((problem) => this.notice(this.explain(problem)));
+    if (response) download(await response.blob(), form === 'json' ? 'conversation.json' : 'conversation.md');
   }
 }

@@ -54,14 +54,16 @@ class Panel {
     this.opening = emptyView(t, site, (text) => this.say(text, []));
     this.frame = new Frame(context, t, site, {
       close: () => this.close(),
-      fresh: () => { this.session.blank(); this.composer.field.focus(); },
+      fresh: () => this.fresh(),
       list: () => this.showList(),
       person: () => this.askForPerson(),
-      export: () => this.frame.export(this.session),
+      rate: () => { this.frame.back(); this.askSatisfaction(true); },
+      export: (form) => this.frame.export(this.session, form),
       erase: () => this.erase(),
       has: () => Boolean(this.session.id),
     });
-    put(this.frame.body, [this.thread.element, this.thread.newest, this.composer.element, this.announcer.element]);
+    this.asked = h('div', { class: 'asked' });
+    put(this.frame.body, [this.thread.element, h('div', { class: 'float' }, this.thread.newest), this.asked, this.composer.element, this.announcer.element]);
     this.composer.takeDrops(this.frame.body);
     this.session = new Session(this.options, {
       loaded: (conversation) => this.loaded(conversation),
@@ -123,6 +125,7 @@ class Panel {
 
   async say(text, files) {
     this.frame.back();
+    this.asked.replaceChildren();
     const turn = this.conversation.add(newTurn({ text, files, state: 'sending', sendKey: randomKey() }));
     this.show();
     this.thread.toEnd();
@@ -193,6 +196,45 @@ class Panel {
     }), this.t('conversations'));
   }
 
+  /** Begins another conversation, and asks how satisfied the customer was with this one. */
+  fresh() {
+    const about = this.session.about();
+    const asks = this.conversation.isAnswered && !this.conversation.wasAsked;
+    this.session.blank();
+    this.composer.field.focus();
+    if (asks) this.showSatisfaction(about);
+  }
+
+  /** Asks how satisfied the customer is with the conversation that is open. */
+  askSatisfaction(takesFocus) {
+    this.conversation.wasAsked = true;
+    this.showSatisfaction(this.session.about(), takesFocus);
+  }
+
+  /** Asks above the composer; `about` makes requests about the conversation that is meant. */
+  showSatisfaction(about, takesFocus) {
+    return this.guarded(async () => {
+      const part = await import('./satisfaction.js');
+      const { isAtEnd } = this.thread;
+      const view = part.satisfactionView(this.t, {
+        rate: async (score, comment) => {
+          await about('POST', '/csat', { json: { score, comment } });
+          this.context.emit('rated', { score, comment });
+        },
+        leave: (isRated) => {
+          this.asked.replaceChildren();
+          this.composer.field.focus();
+          if (isRated) this.frame.notice(this.t('thanks'));
+        },
+        explain: (problem) => this.frame.explain(problem),
+      });
+      this.asked.replaceChildren(view);
+      if (isAtEnd) this.thread.toEnd();
+      if (takesFocus) view.elements['fd-score'][0].focus();
+      else this.announcer.say(this.t('csat'));
+    });
+  }
+
   erase() {
     this.frame.view(erasedView(this.t, async () => {
       await this.session.ask('DELETE', '');
@@ -206,6 +248,7 @@ class Panel {
     this.conversation.load(conversation);
     for (const turn of this.conversation.turns) this.announcer.skip(turn.key, turn.answer);
     this.frame.notice('');
+    this.asked.replaceChildren();
     this.show();
     this.thread.toEnd();
   }
@@ -218,6 +261,7 @@ class Panel {
     if (name === 'person_left') {
       this.conversation.ticket = '';
       this.frame.notice(this.t('personLeft', data));
+      if (!this.conversation.wasAsked) this.askSatisfaction();
     }
     if (name === 'message') {
       this.answered(turn);

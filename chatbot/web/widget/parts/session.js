@@ -116,10 +116,16 @@ export class Session {
     return this.call(method, `/conversations/${this.id}${path}`, more);
   }
 
-  async call(method, path, { json, form, headers = {}, isOpen, isRaw, isAgain, signal } = {}) {
+  /** Makes requests about the conversation that is open now, also when another one is later. */
+  about() {
+    const { id, token } = this;
+    return (method, path, more) => (this.id === id ? this.ask(method, path, more) : this.call(method, `/conversations/${id}${path}`, { ...more, token }));
+  }
+
+  async call(method, path, { json, form, headers = {}, isOpen, isRaw, isAgain, signal, token } = {}) {
     const sent = { ...headers };
     if (json) sent['Content-Type'] = 'application/json';
-    if (!isOpen) sent.Authorization = `Bearer ${this.token}`;
+    if (!isOpen) sent.Authorization = `Bearer ${token || this.token}`;
     let response;
     try {
       response = await this.fetch(this.api + path, { method, headers: sent, body: json ? JSON.stringify(json) : form, signal, credentials: 'omit', cache: 'no-store' });
@@ -128,8 +134,8 @@ export class Session {
       throw new Problem(0, {});
     }
     const renewed = response.headers.get('Frontdesk-Token');
-    if (renewed && !isOpen) this.token = renewed;
-    if (response.status === 401 && !isOpen && !isAgain) {
+    if (renewed && !isOpen && !token) this.token = renewed;
+    if (response.status === 401 && !isOpen && !isAgain && !token) {
       this.token = '';
       await this.ready();
       return this.call(method, path, { json, form, headers, isRaw, signal, isAgain: true });
