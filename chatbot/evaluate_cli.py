@@ -57,6 +57,19 @@ def evaluate_retrieval(
     _show(result, as_json)
 
 
+@evaluate_app.command("refusal")
+def evaluate_refusal(
+    data: Annotated[Path, typer.Option(help="Folder with train.csv and test.csv (sentence,label).")],
+    as_json: AsJson = False,
+) -> None:
+    """Intent and refusal of questions that no FAQ entry answers, fitted on train.csv alone."""
+    from chatbot.evaluation.refusal import evaluate_refusal as measure
+
+    with readable_errors(), err.status("Embedding, fitting, asking…"):
+        result = measure(data, _embedder(load_settings()))
+    _show(result, as_json)
+
+
 def _embedder(settings: Settings) -> "Embedder":
     from chatbot.models import ModelStore
     from chatbot.services import open_embedder
