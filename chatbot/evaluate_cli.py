@@ -2,23 +2,26 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from chatbot.cli_errors import readable_errors
-from chatbot.settings import load_settings
+from chatbot.cli_errors import err, readable_errors
+from chatbot.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from chatbot.evaluation.report import Evaluation, Miss
+    from knowledge_base.embed import Embedder
 
 evaluate_app = typer.Typer(help="Measure quality on annotated data.", no_args_is_help=True)
 out = Console()
-
-
-@evaluate_app.callback()
-def _evaluate() -> None:
-    """Keeps `privacy` a command of its own while it is the only one."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_SHOWN_CHARS = 160
 
 
 @evaluate_app.command("privacy")
@@ -26,7 +29,7 @@ def evaluate_privacy(
     data: Annotated[Path, typer.Option(help="Folder with sentences.jsonl or turns.jsonl.")],
     first: Annotated[int, typer.Option(min=0, help="Row to begin with.")] = 0,
     last: Annotated[int | None, typer.Option(min=0, help="Row to stop before.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recall and precision of masking personal data."""
     from chatbot.privacy import redactor_from_settings
@@ -34,16 +37,67 @@ def evaluate_privacy(
 
     with readable_errors():
         result = measure(data, redactor_from_settings(load_settings()), first=first, last=last)
+    _print(result, as_json)
+
+
+@evaluate_app.command("retrieval")
+def evaluate_retrieval(
+    data: Annotated[Path, typer.Option(help="Folder with articles.jsonl and queries.jsonl.")],
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also BM25 alone, the embedder alone, and both fused plainly.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recall, MRR and nDCG of the search for passages."""
+    from chatbot.evaluation.retrieval import evaluate_retrieval as measure
+
+    with readable_errors(), err.status("Searching…"):
+        settings = load_settings()
+        result = measure(data, settings, _embedder(settings), compare=compare)
     _show(result, as_json)
 
 
-def _show(result: dict[str, Any], as_json: bool) -> None:
+@evaluate_app.command("refusal")
+def evaluate_refusal(
+    data: Annotated[Path, typer.Option(help="Folder with train.csv and test.csv (sentence,label).")],
+    as_json: AsJson = False,
+) -> None:
+    """Intent and refusal of questions that no FAQ entry answers, fitted on train.csv alone."""
+    from chatbot.evaluation.refusal import evaluate_refusal as measure
+
+    with readable_errors(), err.status("Embedding, fitting, asking…"):
+        result = measure(data, _embedder(load_settings()))
+    _show(result, as_json)
+
+
+def _embedder(settings: Settings) -> "Embedder":
+    from chatbot.models import ModelStore
+    from chatbot.services import open_embedder
+
+    return open_embedder(settings, ModelStore(settings.models_path, offline=settings.offline))
+
+
+def _show(evaluation: "Evaluation", as_json: bool) -> None:
+    _print(evaluation.as_object(), as_json)
+    if evaluation.misses and not as_json:
+        _print_misses(evaluation.misses)
+
+
+def _print(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
         return
-    table = Table(
-        "measure", "value", title=f"{result['task']} on {result['data']}, {result['n']} rows", box=None
-    )
+    title = f"{result['task']} on {result['data']}, {result['n']} rows"
+    ranges: Mapping[str, Sequence[float]] = result.get("intervals", {})
+    table = Table("measure", "value", *(["95% interval"] if ranges else []), title=title, box=None)
     for name, value in result["metrics"].items():
-        table.add_row(name, f"{value:.4g}")
+        ends = [f"{ranges[name][0]:.4g} to {ranges[name][1]:.4g}"] if name in ranges else []
+        table.add_row(name, f"{value:.4g}", *ends)
+    out.print(table)
+
+
+def _print_misses(misses: "Sequence[Miss]") -> None:
+    table = Table("given", "expected", "got", title="worst misses", show_lines=True)
+    for miss in misses:
+        table.add_row(*(Text(part[:_SHOWN_CHARS]) for part in (miss.given, miss.expected, miss.got)))
     out.print(table)

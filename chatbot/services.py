@@ -145,8 +145,7 @@ class Services:
 
     def knowledge_base(self) -> KnowledgeBase:
         """Opens the knowledge base with the configured embedder."""
-        folder = self.models.resolve(self.settings.embedder, Purpose.EMBEDDER)
-        embedder = Embedder(folder, self.settings.threads, self.settings.models_path / "onnx")
+        embedder = open_embedder(self.settings, self.models)
         knowledge_base = KnowledgeBase(
             self.settings.data_dir / "chroma", embedder, self.settings.knowledge_base
         )
@@ -165,6 +164,16 @@ class Services:
         return Perceiver(
             self.attachments, speech, ScreenReader(Ocr(threads=self.settings.threads)), self.settings
         )
+
+
+def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
+    """Loads the configured embedder.
+
+    Raises:
+        FrontdeskError: It is missing or broken; the text says what to do.
+    """
+    folder = models.resolve(settings.embedder, Purpose.EMBEDDER)
+    return Embedder(folder, settings.threads, settings.models_path / "onnx")
 
 
 def _write_once(path: Path, text: str) -> None:

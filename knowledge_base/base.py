@@ -272,6 +272,10 @@ class KnowledgeBase:
         """
         return self._retriever.retrieve(query, top_k, extra)
 
+    def snapshot(self) -> Snapshot:
+        """What a search sees now, frozen: passages, phrasings, their vectors and keywords."""
+        return self._fresh()
+
     def grouped(self, questions: Sequence[str], min_similarity: float) -> list[list[int]]:
         """Places of questions that mean the same, largest groups first; see `grouping.groups`."""
         return groups(self._embedder.encode(questions, "query"), min_similarity) if questions else []

@@ -6,7 +6,7 @@ Metrics are those of information retrieval with binary relevance (Manning, Ragha
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
@@ -59,16 +59,37 @@ def load_queries(folder: Path) -> list[Query]:
     return [query for query in queries if query.relevant]
 
 
-def evaluate_retrieval(search: Search, queries: Sequence[Query]) -> dict[str, float]:
-    """Averages over the queries: recall_at_1, recall_at_5, recall_at_10, mrr, ndcg_at_10, ms_per_query."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one question found; `metrics` is also its `ms_per_query`."""
+
+    query: Query
+    ranked: tuple[str, ...]
+    metrics: Mapping[str, float]
+
+
+def outcomes(search: Search, queries: Sequence[Query]) -> list[Outcome]:
+    """Asks every question once.
+
+    Raises:
+        DocumentError: There is no question.
+    """
     if not queries:
         raise DocumentError("There are no queries to evaluate with.", "Give rows with a `relevant` list.")
+    return [_outcome(search, query) for query in queries]
+
+
+def _outcome(search: Search, query: Query) -> Outcome:
     started_s = time.perf_counter()
-    ranked = [search(query.text) for query in queries]
-    elapsed_s = time.perf_counter() - started_s
-    scored = [_metrics(found, query.relevant) for found, query in zip(ranked, queries, strict=True)]
-    means = {name: sum(row[name] for row in scored) / len(scored) for name in scored[0]}
-    return {**means, "ms_per_query": elapsed_s * 1000 / len(queries)}
+    ranked = tuple(search(query.text))
+    elapsed_ms = (time.perf_counter() - started_s) * 1000
+    return Outcome(query, ranked, {**_metrics(ranked, query.relevant), "ms_per_query": elapsed_ms})
+
+
+def evaluate_retrieval(search: Search, queries: Sequence[Query]) -> dict[str, float]:
+    """Averages over the queries: recall_at_1, recall_at_5, recall_at_10, mrr, ndcg_at_10, ms_per_query."""
+    rows = [outcome.metrics for outcome in outcomes(search, queries)]
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 def evaluate_folder(folder: Path, knowledge_base: KnowledgeBase) -> dict[str, float]:
