@@ -138,7 +138,9 @@ def as_json(found: Report) -> dict[str, Any]:
 
 
 def _times(times: Times | None) -> dict[str, float] | None:
-    return times and {"count": times.count, "median_ms": times.median_ms, "p95_ms": times.p95_ms}
+    if times is None:
+        return None
+    return {"count": times.count, "median_ms": times.median_ms, "p95_ms": times.p95_ms}
 
 
 def _themes(themes: Themes) -> dict[str, Any]:

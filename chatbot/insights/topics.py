@@ -87,7 +87,7 @@ def group(messages: Sequence[KeptMessage], vectors: Vectors, known: Sequence[Top
     order = [
         int(k) for k in np.argsort(-np.bincount(labels[labels >= 0], minlength=len(centroids)), kind="stable")
     ]
-    named = _words([[messages[p] for p in np.flatnonzero(labels == k)] for k in order])
+    named = _words([[messages[p] for p in np.flatnonzero(labels == k).tolist()] for k in order])
     topics = [
         Topic(_id(centroids[k]), named[rank], centroids[k], int((labels == k).sum()))
         for rank, k in enumerate(order)

@@ -120,7 +120,9 @@ def run(
         app = create_app(services, mounts)
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
         told = lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages]  # noqa: E731
-        listen_and_serve(app, listener, [told, services.start, services.webhooks.start])
+        listen_and_serve(
+            app, listener, [told, services.start, services.webhooks.start, services.insight_watch.start]
+        )
     finally:
         services.close()
 
