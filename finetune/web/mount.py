@@ -43,6 +43,7 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage | 
                 lambda: services.loaded().knowledge_base,
                 services.settings.evidence_min_similarity,
             ),
+            services.insights,
         ),
         PATH,
         is_allowed=comes_from_this_machine,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from chatbot.insights.desk import InsightDesk
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
 from finetune.hearing import Hearing
 from finetune.web.adapters import AdapterDesk
@@ -13,6 +14,7 @@ from finetune.web.comparing import BlindDesk, Evaluations
 from finetune.web.comparing_tabs import BlindTab, EvaluationTab
 from finetune.web.examples import ExamplesDesk
 from finetune.web.examples_tab import ExamplesTab
+from finetune.web.insights_tab import InsightParts, InsightsTab
 from finetune.web.knowledge import KnowledgeDesk
 from finetune.web.knowledge_tab import KnowledgeTab
 from finetune.web.parts import I18N, QUIET, words_of
@@ -30,11 +32,14 @@ JS = Path(__file__).with_name("page.js")
 _KEPT_S = 24 * 3600
 
 
-def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks:
+def build_page(
+    workshop: Workshop, inbox: InboxParts | None = None, insights: InsightDesk | None = None
+) -> gr.Blocks:
     """The page, ready to be mounted; files that were made for a download are removed after a day.
 
     Args:
         inbox: For the tab in which agents answer; left out where there is none.
+        insights: For the tab that shows what conversations tell; left out where there is none.
     """
     company = workshop.settings.company_name
     with gr.Blocks(
@@ -77,12 +82,18 @@ def build_page(workshop: Workshop, inbox: InboxParts | None = None) -> gr.Blocks
             with gr.Tab(I18N("blind"), id="blind") as blind_tab:
                 blind = BlindTab(BlindDesk(workshop.blind), evaluations, evaluation)
         with tabs, gr.Tab(I18N("knowledge"), id="knowledge") as knowledge_tab:
-            knowledge = KnowledgeTab(
-                KnowledgeDesk(
-                    workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
-                )
+            knowledge_desk = KnowledgeDesk(
+                workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
             )
+            knowledge = KnowledgeTab(knowledge_desk)
         knowledge.load(knowledge_tab)
+        if insights:
+            rule = workshop.settings.insights.rule
+            with tabs, gr.Tab(I18N("insights"), id="insights") as insights_tab:
+                told = InsightsTab(
+                    InsightParts(insights, rule, knowledge_desk.open_questions, workshop.masked)
+                )
+            told.load(insights_tab)
         if inbox:
             with tabs, gr.Tab(I18N("inbox"), id="inbox") as inbox_tab:
                 agents = InboxTab(inbox, I18N)
