@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -54,6 +55,24 @@ def insights(
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
         _print(found)
+
+
+@insights_app.command("next-steps")
+def next_steps(
+    data: Annotated[Path, typer.Option(help="Folder with conversations.jsonl.")],
+    limit: Annotated[int, typer.Option(min=10, help="Most conversations that are read.")] = 600,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure suggested next questions on held-out conversations, against the most frequent ones."""
+    from chatbot.insights.recommend_evaluate import evaluate_next_steps
+
+    with readable_errors(), _services() as services:
+        result = evaluate_next_steps(data, services.knowledge_base().encode, limit)
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    title = f"next steps on {result['data']}, {result['n']} cases"
+    _table(title, ["measure", "value"], [(n, f"{v:.4g}") for n, v in result["metrics"].items()])
 
 
 def period_of(since: str, until: str, by: Granularity, zone: str, now: datetime) -> Period:

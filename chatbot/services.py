@@ -16,6 +16,7 @@ from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.insights.desk import InsightDesk, InsightWatch
+from chatbot.insights.suggestions import Suggester
 from chatbot.models import ModelStore, Purpose
 from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
@@ -74,7 +75,11 @@ class Services:
             settings.handoff.time_zone,
             outbox.tell,
         )
-        self.insight_watch = InsightWatch(self.insights, settings.insights.look_every_s)
+        self.suggester = Suggester(
+            self.store.database, lambda: self.loaded().knowledge_base, self.insights.vectors
+        )
+        also = (self.suggester.learn,) if settings.insights.suggestions else ()
+        self.insight_watch = InsightWatch(self.insights, settings.insights.look_every_s, also)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
         self._closers: list[Callable[[], None]] = [

@@ -80,6 +80,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
         company_name=settings.company_name,
         is_ready=lambda: services.is_ready,
         examples=EXAMPLE_QUESTIONS if settings.example_company else (),
+        offers=services.suggester.offer,
     )
     return mount_page(app, parts, settings.max_attachment_bytes)
 
