@@ -18,6 +18,7 @@ from chatbot.backup.commands import backup, restore
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
 from chatbot.evaluate_cli import evaluate_app
+from chatbot.insights_cli import insights_app
 from chatbot.kb_cli import kb_app
 from chatbot.keys_cli import keys_app
 from chatbot.logs import start_logging
@@ -40,6 +41,7 @@ cli.add_typer(bench_app, name="bench")
 cli.add_typer(kb_app, name="kb")
 cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
+cli.add_typer(insights_app, name="insights")
 cli.command()(backup)
 cli.command()(restore)
 cli.add_typer(accounts_app, name="accounts")

@@ -36,7 +36,7 @@ class Delivery:
 
 
 class Outbox:
-    """Takes changes of tickets inside of their transaction, and gives deliveries that are due.
+    """Takes changes of tickets and other news inside of their transaction, and gives deliveries that are due.
 
     Args:
         webhooks: Receivers by name.
@@ -62,16 +62,24 @@ class Outbox:
             messages = messages_of(session, change.ticket.conversation_id)
             told = Told(delivery_id, change.name, change.data, change.ticket, messages)
             shown = masked(told, self._redactor) if settings.redact else told
-            row = DeliveryRow(
-                id=delivery_id,
-                conversation_id=change.ticket.conversation_id,
-                webhook=name,
-                body=payload(shown, settings.form, settings.fields),
-                attempts=0,
-                due_at=self._clock(),
-                last_error="",
-            )
-            session.add(row)
+            body = payload(shown, settings.form, settings.fields)
+            session.add(self._row(delivery_id, name, body, change.ticket.conversation_id))
+
+    def tell(self, session: Session, event: str, data: Mapping[str, Any]) -> int:
+        """Puts a delivery about no single conversation for each receiver that is told of this event.
+
+        Args:
+            data: Free of personal data: it is not masked.
+
+        Returns:
+            How many there are.
+        """
+        told = [(name, settings) for name, settings in self._webhooks.items() if event in settings.events]
+        for name, settings in told:
+            delivery_id = uuid.uuid4().hex
+            body = {"id": delivery_id, "event": event, "data": dict(data), **settings.fields}
+            session.add(self._row(delivery_id, name, body))
+        return len(told)
 
     def claim(self, database: Database, limit: int = 20) -> tuple[Delivery, ...]:
         """Deliveries that are due, oldest first; they are due again later unless they are settled."""
@@ -107,6 +115,19 @@ class Outbox:
             row.last_error = error[:500]
             row.due_at = self._clock() + self._pause(delivery.attempts, retry_after_s)
             return True
+
+    def _row(
+        self, delivery_id: str, webhook: str, body: Mapping[str, Any], conversation_id: str | None = None
+    ) -> DeliveryRow:
+        return DeliveryRow(
+            id=delivery_id,
+            conversation_id=conversation_id,
+            webhook=webhook,
+            body=body,
+            attempts=0,
+            due_at=self._clock(),
+            last_error="",
+        )
 
     def _pause(self, attempts: int, at_least_s: float) -> timedelta:
         doubled = _FIRST_PAUSE_S * 2 ** min(attempts - 1, 20)

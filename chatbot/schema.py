@@ -175,13 +175,13 @@ class PresenceRow(Base):
 
 
 class DeliveryRow(Base):
-    """A webhook that waits for its receiver; gone once it is delivered or given up."""
+    """A webhook that waits for its receiver; gone once it is delivered or given up, or its conversation is erased."""
 
     __tablename__ = "webhook_deliveries"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(
-        ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    conversation_id: Mapped[str | None] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), index=True, nullable=True
     )
     webhook: Mapped[str] = mapped_column(String(100))
     body: Mapped[Any] = mapped_column(JSON)
@@ -209,6 +209,35 @@ class AnswerReviewRow(Base):
     outcome: Mapped[str] = mapped_column(String(16))
     entry_id: Mapped[str] = mapped_column(String(100))
     reviewed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TopicRow(Base):
+    """A topic that customers wrote about, so that it is known again at the next run; no words of one person."""
+
+    __tablename__ = "insight_topics"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    embedder: Mapped[str] = mapped_column(String(200), index=True)
+    words: Mapped[Any] = mapped_column(JSON)
+    centroid: Mapped[Any] = mapped_column(JSON)
+    size: Mapped[int]
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SurgeRow(Base):
+    """A surge of negative messages that was told; it has ended once a look does not find it any more."""
+
+    __tablename__ = "insight_surges"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    topic_id: Mapped[str] = mapped_column(String(32), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    count: Mapped[int]
+    expected: Mapped[float]
+    chance: Mapped[float]
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
 
 
 class ApiKeyRow(Base):

@@ -15,6 +15,8 @@ from chatbot.errors import FrontdeskError, StorageError
 from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
 from chatbot.handoff_desk import HandoffDesk
+from chatbot.insights.desk import InsightDesk, InsightWatch
+from chatbot.insights.suggestions import Suggester
 from chatbot.models import ModelStore, Purpose
 from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
@@ -66,9 +68,25 @@ class Services:
         self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox,))
         self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
         self.attachments = AttachmentStore(files, settings, self.store.claims)
+        self.insights = InsightDesk(
+            self.store.database,
+            settings.insights,
+            lambda: self.loaded().knowledge_base,
+            settings.handoff.time_zone,
+            outbox.tell,
+        )
+        self.suggester = Suggester(
+            self.store.database, lambda: self.loaded().knowledge_base, self.insights.vectors
+        )
+        also = (self.suggester.learn,) if settings.insights.suggestions else ()
+        self.insight_watch = InsightWatch(self.insights, settings.insights.look_every_s, also)
         self._examples = examples if settings.example_company else None
         self._loading: Future[Loaded] = Future()
-        self._closers: list[Callable[[], None]] = [self.store.close, self.webhooks.close]
+        self._closers: list[Callable[[], None]] = [
+            self.store.close,
+            self.webhooks.close,
+            self.insight_watch.close,
+        ]
         self._lock = threading.Lock()
         self._started = False
 

@@ -24,6 +24,7 @@ from pydantic_settings.exceptions import SettingsError as SourceError
 from chatbot.account_settings import AccountSettings
 from chatbot.errors import SettingsError
 from chatbot.handoff_settings import HandoffSettings
+from chatbot.insights.settings import InsightSettings
 from chatbot.tuning_settings import FinetuneSettings
 from chatbot.web_settings import WebSettings
 from knowledge_base.settings import KnowledgeBaseSettings
@@ -34,6 +35,7 @@ SHIPPED_ADAPTER = "support-en"
 GROUPS: dict[str, type[BaseModel]] = {
     "knowledge_base": KnowledgeBaseSettings,
     "handoff": HandoffSettings,
+    "insights": InsightSettings,
     "web": WebSettings,
     "finetune": FinetuneSettings,
     "accounts": AccountSettings,
@@ -146,6 +148,8 @@ class Settings(BaseSettings):
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""
     handoff: HandoffSettings = HandoffSettings()
     """When a person is brought in, each as `FRONTDESK_HANDOFF__NAME`; see docs/handoff.md."""
+    insights: InsightSettings = InsightSettings()
+    """What is looked for in past conversations, each as `FRONTDESK_INSIGHTS__NAME`; see docs/insights.md."""
     web: WebSettings = WebSettings()
     """The API and the sites that embed the widget, each as `FRONTDESK_WEB__NAME`."""
     finetune: FinetuneSettings = FinetuneSettings()

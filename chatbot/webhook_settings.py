@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 _CONFIG = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
 _SECRET_CHARS = 32
 WebhookForm = Literal["json", "zendesk", "freshdesk", "chatwoot"]
-WebhookEvent = Literal["person_requested", "person_joined", "message", "person_left", "ticket_closed"]
+WebhookEvent = Literal[
+    "person_requested", "person_joined", "message", "person_left", "ticket_closed", "insight.surge"
+]
 
 
 class WebhookSettings(BaseModel):
-    """One receiver that is told of tickets."""
+    """One receiver that is told of tickets, and of surges of negative messages."""
 
     model_config = _CONFIG
 

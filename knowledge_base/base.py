@@ -10,6 +10,7 @@ import filelock
 
 from knowledge_base.documents import FAQ_PREFIX, Document, FaqEntry, RetrievalResult
 from knowledge_base.embed import TextEmbedder
+from knowledge_base.embed_backends import Vectors
 from knowledge_base.entries import Entry, entry_of
 from knowledge_base.errors import DocumentError, IndexUnavailableError
 from knowledge_base.files import SourceFile, walk
@@ -279,6 +280,15 @@ class KnowledgeBase:
     def grouped(self, questions: Sequence[str], min_similarity: float) -> list[list[int]]:
         """Places of questions that mean the same, largest groups first; see `grouping.groups`."""
         return groups(self._embedder.encode(questions, "query"), min_similarity) if questions else []
+
+    @property
+    def embedder_id(self) -> str:
+        """Names the vector space of `encode`."""
+        return self._embedder.id
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of what customers say, `[texts, dimension]`."""
+        return self._embedder.encode(texts, "query")
 
     def document(self, document_id: str) -> Document | None:
         """The document a passage was cut from; for a FAQ passage, question and answer as a document."""

@@ -89,6 +89,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
         company_name=settings.company_name,
         is_ready=lambda: services.is_ready,
         examples=EXAMPLE_QUESTIONS if settings.example_company else (),
+        offers=services.suggester.offer,
     )
     return mount_page(app, parts, settings.max_attachment_bytes)
 
@@ -137,7 +138,11 @@ def run(
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
         told = lambda: [announce(name, f"{_address(settings)}{path}") for name, path in pages]  # noqa: E731
         first = lambda: _announce_first_admin(app.state.accounts, settings, announce)  # noqa: E731
-        listen_and_serve(app, listener, [told, first, services.start, services.webhooks.start])
+        listen_and_serve(
+            app,
+            listener,
+            [told, first, services.start, services.webhooks.start, services.insight_watch.start],
+        )
     finally:
         services.close()
 

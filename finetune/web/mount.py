@@ -27,7 +27,7 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
     workshop = Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base)
     mount_private_page(
         app,
-        build_page(workshop, _inbox_parts(services), _reviews(services)),
+        build_page(workshop, _inbox_parts(services), _reviews(services), services.insights),
         PATH,
         who=administrator,
         i18n=I18N,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from chatbot.insights.desk import InsightDesk
 from chatbot.reviews import Reviews
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
 from chatbot.web.ui.review_tab import ReviewTab
@@ -15,6 +16,7 @@ from finetune.web.comparing_tabs import BlindTab, EvaluationTab
 from finetune.web.examples import ExamplesDesk
 from finetune.web.examples_tab import ExamplesTab
 from finetune.web.frame import Header
+from finetune.web.insights_tab import InsightParts, InsightsTab
 from finetune.web.knowledge import KnowledgeDesk
 from finetune.web.knowledge_tab import KnowledgeTab
 from finetune.web.parts import I18N, words_of
@@ -33,13 +35,17 @@ _KEPT_S = 24 * 3600
 
 
 def build_page(
-    workshop: Workshop, inbox: InboxParts | None = None, reviews: Reviews | None = None
+    workshop: Workshop,
+    inbox: InboxParts | None = None,
+    reviews: Reviews | None = None,
+    insights: InsightDesk | None = None,
 ) -> gr.Blocks:
     """The page, ready to be mounted; files that were made for a download are removed after a day.
 
     Args:
         inbox: For the tab in which agents answer; left out where there is none.
         reviews: For the tab in which bad answers are corrected; likewise.
+        insights: For the tab that shows what conversations tell; left out where there is none.
     """
     company = workshop.settings.company_name
     with gr.Blocks(
@@ -83,12 +89,18 @@ def build_page(
             with gr.Tab(I18N("blind"), id="blind") as blind_tab:
                 blind = BlindTab(BlindDesk(workshop.blind), evaluations, evaluation)
         with tabs, gr.Tab(I18N("knowledge"), id="knowledge") as knowledge_tab:
-            knowledge = KnowledgeTab(
-                KnowledgeDesk(
-                    workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
-                )
+            knowledge_desk = KnowledgeDesk(
+                workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
             )
+            knowledge = KnowledgeTab(knowledge_desk)
         knowledge.load(knowledge_tab)
+        if insights:
+            rule = workshop.settings.insights.rule
+            with tabs, gr.Tab(I18N("insights"), id="insights") as insights_tab:
+                told = InsightsTab(
+                    InsightParts(insights, rule, knowledge_desk.open_questions, workshop.masked)
+                )
+            told.load(insights_tab)
         if inbox:
             with tabs, gr.Tab(I18N("inbox"), id="inbox") as inbox_tab:
                 agents = InboxTab(inbox, I18N)

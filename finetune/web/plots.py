@@ -7,7 +7,7 @@ import pandas as pd
 
 HEIGHT_PX = 280
 _NAME, _COUNT = "name", "count"
-_COLORS = ("#047857", "#d97706", "#2563eb")
+_COLORS = ("#047857", "#d97706", "#2563eb", "#b91c1c", "#7c3aed", "#0e7490")
 
 
 def bar_plot(elem_id: str) -> gr.BarPlot:
@@ -73,3 +73,40 @@ def curves(points: Iterable[tuple[float, float, str]], x_title: str, y_title: st
 
 def _points(points: Iterable[tuple[float, float, str]]) -> pd.DataFrame:
     return pd.DataFrame(list(points), columns=["x", "y", "curve"])
+
+
+def time_plot(elem_id: str) -> gr.LinePlot:
+    """An empty plot of counts over days."""
+    return gr.LinePlot(
+        _days([]),
+        x="day",
+        y=_COUNT,
+        color=_NAME,
+        height=HEIGHT_PX,
+        show_label=False,
+        min_width=300,
+        visible=False,
+        elem_id=elem_id,
+    )
+
+
+def over_time(points: Iterable[tuple[str, int, str]], x_title: str, y_title: str) -> gr.LinePlot:
+    """The update that shows points (day, count, name of their line); none hide the plot."""
+    frame = _days(points)
+    names = list(dict.fromkeys(frame[_NAME]))
+    return gr.LinePlot(
+        value=frame,
+        x_title=x_title,
+        y_title=y_title,
+        color_title=" ",
+        color_map=dict(zip(names, _COLORS, strict=False)),
+        y_lim=[0, max([1, *frame[_COUNT]])],
+        visible=bool(names),
+    )
+
+
+def _days(points: Iterable[tuple[str, int, str]]) -> pd.DataFrame:
+    """Days at noon: they are the same day wherever the browser is."""
+    frame = pd.DataFrame(list(points), columns=["day", _COUNT, _NAME])
+    frame["day"] = pd.to_datetime(frame["day"]) + pd.Timedelta(hours=12)
+    return frame

@@ -2,6 +2,7 @@
 
 from chatbot.templates import Language
 from chatbot.web.ui.texts import language_of_browser
+from finetune.web.insights_texts import INSIGHTS
 from finetune.web.knowledge_texts import KNOWLEDGE
 
 __all__ = ["TEXTS", "language_of_browser"]
@@ -431,5 +432,6 @@ TEXTS: dict[Language, dict[str, str]] = {
         "disliked": "踩",
     },
 }
-for _language, _words in KNOWLEDGE.items():
-    TEXTS[_language].update(_words)
+for _more in (KNOWLEDGE, INSIGHTS):
+    for _language, _words in _more.items():
+        TEXTS[_language].update(_words)

@@ -104,6 +104,10 @@ class Workshop:
         asked = unanswered_questions(self._store.database)
         return tuple(UnansweredQuestion(redactor.mask(one.text).text, one.asked_at) for one in asked)
 
+    def masked(self, text: str) -> str:
+        """A text without personal data, masked by patterns."""
+        return pattern_redactor(rules_from_settings(self.settings)).mask(text).text
+
     def feedback(self) -> tuple[AdapterFeedback, ...]:
         """What customers think of each adapter's answers, since the trial began when there is one."""
         return self._store.adapter_feedback(canary_began(self.registry()))

@@ -156,6 +156,13 @@ class ChatPage:
             is_with_person=self._is_with_person(conversation.id),
         )
 
+    def stored(self, visit: Visit) -> tuple[StoredMessage, ...]:
+        """The messages of the chosen conversation; none for a new one or one that is not the visitor's."""
+        try:
+            return self._store.get(visit.conversation_id, visit.visitor_id).messages
+        except FrontdeskError:
+            return ()
+
     def has(self, visit: Visit) -> bool:
         """Whether the chosen conversation is the visitor's own."""
         try:

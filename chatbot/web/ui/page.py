@@ -10,8 +10,10 @@ import gradio as gr
 
 from chatbot.errors import FrontdeskError
 from chatbot.handoff_desk import HandoffDesk
+from chatbot.insights.suggestions import NO_SUGGESTIONS
 from chatbot.store import ConversationStore
 from chatbot.web.ui.chat import ChatPage, Responds, StoresAttachments, View, Visit
+from chatbot.web.ui.next_steps import NextPart, Offers
 from chatbot.web.ui.person import PersonPart
 from chatbot.web.ui.render import conversation_choices, status_html
 from chatbot.web.ui.texts import TEXTS, language_of_browser
@@ -45,6 +47,7 @@ class PageParts:
     company_name: str
     is_ready: Callable[[], bool] = lambda: True
     examples: Sequence[str] = ()
+    offers: Offers = lambda citations, language: NO_SUGGESTIONS
 
 
 def build_page(parts: PageParts) -> gr.Blocks:
@@ -77,7 +80,7 @@ class _Page:
             self.rated = gr.State("")
             self.download = [gr.Textbox(visible=False) for _ in range(3)]
             self._sidebar()
-            self._main(parts.examples)
+            self._main(parts)
             self._wire()
 
     def _sidebar(self) -> None:
@@ -103,7 +106,7 @@ class _Page:
                     )
                     self.keep = gr.Button(I18N("keep"), size="sm", min_width=80)
 
-    def _main(self, examples: Sequence[str]) -> None:
+    def _main(self, parts: PageParts) -> None:
         with gr.Column(elem_id="fd-main"):
             self.header = gr.HTML(self._header(""), padding=False)
             self.chatbot = gr.Chatbot(
@@ -119,9 +122,10 @@ class _Page:
                 latex_delimiters=[],
                 group_consecutive_messages=True,
                 placeholder="",
-                examples=[{"text": text} for text in examples],
+                examples=[{"text": text} for text in parts.examples],
             )
             self.status = gr.HTML(status_html(""), padding=False, elem_id="fd-turn")
+            self.next = NextPart(self._chat, parts.offers)
             self.person = PersonPart(self._chat, self._handoff, I18N)
             with gr.Row(visible=False, elem_id="fd-comment-row") as self.comment_row:
                 self.comment = gr.Textbox(
@@ -156,14 +160,16 @@ class _Page:
         here = [self.visitor, self.current]
         listing = [self.list, self.manage, self.title]
         shown = [self.chatbot, self.status, self.read, self.hashes, *self.fields]
-        turn = [*here, *listing, self.box, self.comment_row, *shown, *self.person.shown]
-        opened = [*here, *listing, *shown, *self.person.shown]
+        beside = [*self.person.shown, *self.next.shown]
+        turn = [*here, *listing, self.box, self.comment_row, *shown, *beside]
+        opened = [*here, *listing, *shown, *beside]
         self.blocks.load(self._load, here, [*opened, self.box, self.header], show_progress="hidden")
         quiet: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}  # the status line tells
         self.box.submit(self._send, [self.box, *here], turn, **quiet)
         self.box.stop(self._stop, None, None, queue=False, **quiet)
         self.chatbot.example_select(self._send_example, here, turn, **quiet)
         self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, **quiet)
+        self.next.wire(self._send_text, here, turn)
         self.list.input(self._open, [self.list, self.visitor], opened, **quiet)
         self.new.click(self._new, self.visitor, opened, **quiet)
         self.rename.click(self._rename, [self.title, *here], listing, **quiet)
@@ -208,6 +214,7 @@ class _Page:
             **self._listing(visit),
             **self._shown(visit, View(self._chat.messages(visit), readings=self._chat.readings(visit))),
             **self.person.updates(visit),
+            **self.next.updates(visit),
         }
 
     def _listing(self, visit: Visit) -> dict[Any, Any]:
@@ -259,6 +266,7 @@ class _Page:
             **self._listing(visit),
             self.status: status_html(self._chat.waiting(visit)),
             self.comment_row: gr.Row(visible=False),
+            **self.next.showing(NO_SUGGESTIONS, visit.language),
             self.box: gr.MultimodalTextbox(value={"text": "", "files": []}, submit_btn=False, stop_btn=True),
         }
         yield from self._stream(visit, self._chat.accept(text, uploads))
@@ -270,7 +278,13 @@ class _Page:
             **self._listing(visit),
             self.box: gr.MultimodalTextbox(submit_btn=True, stop_btn=False),
             **self.person.updates(visit),
+            **self.next.updates(visit),
         }
+
+    def _send_text(
+        self, text: str, visitor: str | None, current: str | None, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        yield from self._send({"text": text}, visitor, current, request)
 
     def _send_example(
         self, visitor: str | None, current: str | None, request: gr.Request, event: gr.SelectData
