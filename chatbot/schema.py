@@ -233,8 +233,8 @@ class SurgeRow(Base):
     topic_id: Mapped[str] = mapped_column(String(32), index=True)
     name: Mapped[str] = mapped_column(String(200))
     count: Mapped[int]
-    expected: Mapped[float]
-    chance: Mapped[float]
+    expected: Mapped[float] = mapped_column(Float)
+    chance: Mapped[float] = mapped_column(Float)
     began_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, nullable=True)
