@@ -1,6 +1,6 @@
 """Whether a message of a customer sounds negative, neutral or positive: by likeness to examples, and by words.
 
-Each message is compared with a few sentences of each mood; the mood whose five nearest examples are nearest wins (a
+Each message is compared with a few sentences of each mood; the mood whose seven nearest examples are nearest wins (a
 nearest class mean in the embedding space, without training data). Outspoken complaints in the words of
 `wishes.frustration`, which knows more languages than the embedder, are negative whatever they are like.
 """
@@ -16,7 +16,7 @@ from chatbot.wishes import frustration
 from knowledge_base.embed_backends import Vectors
 
 Encode = Callable[[Sequence[str]], Vectors]
-_NEAREST = 5
+_NEAREST = 7
 _FED_UP = 0.4
 _POSITIVE_WORDS = ("谢谢", "感谢", "太好了", "很好", "满意", "解决了")
 _NEGATIVE_WORDS = (
