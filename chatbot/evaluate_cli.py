@@ -100,6 +100,23 @@ def evaluate_speech(
     _show(result, as_json)
 
 
+@evaluate_app.command("screens")
+def evaluate_screens(
+    data: Annotated[Path, typer.Option(help="Folder with articles.jsonl, screens.jsonl and images.")],
+    as_json: AsJson = False,
+) -> None:
+    """From a screenshot to its article, with no picture of the articles indexed."""
+    from chatbot.evaluation.screens import evaluate_screens as measure
+    from chatbot.screenshot import ScreenReader
+    from chatbot.vision.ocr import Ocr
+
+    with readable_errors(), err.status("Reading screens, searching…"):
+        settings = load_settings()
+        reader = ScreenReader(Ocr(threads=settings.threads))
+        result = measure(data, settings, _embedder(settings), reader)
+    _show(result, as_json)
+
+
 def _embedder(settings: Settings) -> "Embedder":
     from chatbot.models import ModelStore
     from chatbot.services import open_embedder
