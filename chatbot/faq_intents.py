@@ -14,7 +14,8 @@ from knowledge_base.text import is_east_asian
 
 log = logging.getLogger(__name__)
 MIN_INTENTS = 2
-MAX_PHRASINGS = 20_000
+MAX_PHRASINGS = 6_000
+"""With more, learning takes hundreds of megabytes; then similarity alone counts."""
 
 
 class KnowsFaq(Protocol):
@@ -93,12 +94,14 @@ class FaqIntents:
     def _fit(self, snapshot: Snapshot) -> None:
         rows = [
             i
-            for i, (entry_id, _) in enumerate(snapshot.phrasings[:MAX_PHRASINGS])
+            for i, (entry_id, _) in enumerate(snapshot.phrasings)
             if not is_east_asian(snapshot.faq[entry_id].language)
         ]
         labels = [snapshot.phrasings[i][0] for i in rows]
         model = None
-        if len(set(labels)) >= MIN_INTENTS:
+        if len(rows) > MAX_PHRASINGS:
+            log.warning("%d phrasings are too many to learn from, at most %d", len(rows), MAX_PHRASINGS)
+        elif len(set(labels)) >= MIN_INTENTS:
             texts = [snapshot.phrasings[i][1] for i in rows]
             try:
                 model = IntentModel(texts, labels, snapshot.phrasing_vectors[rows])

@@ -84,6 +84,14 @@ def test_a_new_entry_is_learnt_and_until_then_nothing_is_judged(knowledge_base: 
     assert (match.entry.id, (match.probability or 0) >= LIKELIER_THAN_NOT) == ("wifi", True)
 
 
+def test_more_phrasings_than_memory_is_for_leave_similarity_alone(
+    knowledge_base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatbot.faq_intents.MAX_PHRASINGS", 3)
+    found = knowledge_base.retrieve("may I please return a router")
+    assert learnt(knowledge_base).judged("may I please return a router", found) == found
+
+
 def test_an_empty_knowledge_base_has_nothing_to_learn(tmp_path: Path) -> None:
     empty = KnowledgeBase(tmp_path / "empty", HashingEmbedder(), KnowledgeBaseSettings())
     assert learnt(empty).judged("return a router", empty.retrieve("return a router")).faq == ()
