@@ -73,6 +73,14 @@ class Searches(Protocol):
         ...
 
 
+class JudgesIntents(Protocol):
+    """What the assistant needs of `faq_intents.FaqIntents`."""
+
+    def judged(self, question: str, result: RetrievalResult) -> RetrievalResult:
+        """The result with the FAQ entry that is likeliest asked for in front, and how likely that is."""
+        ...
+
+
 class HandsOff(Protocol):
     """What the assistant needs of `handoff_desk.HandoffDesk`."""
 
@@ -121,6 +129,7 @@ class Assistant:
 
     Args:
         handoff: Brings in people of the team; without it nobody is ever handed to one.
+        intents: Tells how likely a FAQ entry is what is asked for; without it only similarity counts.
     """
 
     def __init__(
@@ -132,8 +141,10 @@ class Assistant:
         generator: Generator,
         settings: Settings,
         handoff: HandsOff | None = None,
+        intents: JudgesIntents | None = None,
     ) -> None:
         self._store = store
+        self._intents = intents
         self._handoff = handoff
         self._perceiver = perceiver
         self._knowledge_base = knowledge_base
@@ -243,6 +254,8 @@ class Assistant:
         query = standalone_query(observation.said, earlier)
         if query or observation.seen:
             turn.result = self._knowledge_base.retrieve(query, extra=observation.seen)
+        if query and self._intents:
+            turn.result = self._intents.judged(query, turn.result)
         turn.decision = self._decide(turn, observation)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result)
@@ -256,6 +269,7 @@ class Assistant:
             observation,
             turn.result,
             template_min_similarity=settings.template_min_similarity,
+            template_min_probability=settings.template_min_probability,
             evidence_min_similarity=settings.evidence_min_similarity,
             wishes=turn.wishes,
             **threshold,

@@ -70,6 +70,53 @@ def evaluate_refusal(
     _show(result, as_json)
 
 
+@evaluate_app.command("sentiment")
+def evaluate_sentiment(
+    data: Annotated[Path, typer.Option(help="Folder with messages.jsonl.")], as_json: AsJson = False
+) -> None:
+    """Negative, neutral or positive, message by message."""
+    from chatbot.evaluation.sentiment import evaluate_sentiment as measure
+
+    with readable_errors():
+        result = measure(data)
+    _show(result, as_json)
+
+
+@evaluate_app.command("speech")
+def evaluate_speech(
+    data: Annotated[Path, typer.Option(help="Folder with clips.jsonl.")], as_json: AsJson = False
+) -> None:
+    """Error rates of voice to text, its speed, and text invented where nobody speaks."""
+    from chatbot.evaluation.speech import evaluate_speech as measure
+    from chatbot.models import ModelStore, Purpose
+    from chatbot.speech import SpeechRecognizer
+
+    with readable_errors(), err.status("Listening…"):
+        settings = load_settings()
+        models = ModelStore(settings.models_path, offline=settings.offline)
+        recognizer = SpeechRecognizer(models.resolve(settings.whisper, Purpose.SPEECH), settings)
+        recognizer.warm_up()
+        result = measure(data, lambda path: recognizer.transcribe(path, path.name, ""))
+    _show(result, as_json)
+
+
+@evaluate_app.command("screens")
+def evaluate_screens(
+    data: Annotated[Path, typer.Option(help="Folder with articles.jsonl, screens.jsonl and images.")],
+    as_json: AsJson = False,
+) -> None:
+    """From a screenshot to its article, with no picture of the articles indexed."""
+    from chatbot.evaluation.screens import evaluate_screens as measure
+    from chatbot.screenshot import ScreenReader
+    from chatbot.vision.ocr import Ocr
+
+    with readable_errors(), err.status("Reading screens, searching…"):
+        settings = load_settings()
+        reader = ScreenReader(Ocr(threads=settings.threads))
+        result = measure(data, settings, _embedder(settings), reader)
+    _show(result, as_json)
+
+
 def _embedder(settings: Settings) -> "Embedder":
     from chatbot.models import ModelStore
     from chatbot.services import open_embedder

@@ -53,6 +53,7 @@ def decide(
     *,
     template_min_similarity: float,
     evidence_min_similarity: float,
+    template_min_probability: float = 1.0,
     wishes: Wishes = NO_WISHES,
     frustration_threshold: float = FRUSTRATION_THRESHOLD,
 ) -> PolicyDecision:
@@ -60,6 +61,8 @@ def decide(
 
     Args:
         template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
+        template_min_probability: Probability that a FAQ entry is what is asked for, from which its answer is given
+            too; 1 leaves it to the similarity alone.
         evidence_min_similarity: Cosine of the best passage, or `QUESTION_MARGIN` less than that of the nearest FAQ
             phrasing, from which there is something to answer from.
         wishes: What speaks for a person.
@@ -74,6 +77,9 @@ def decide(
         return PolicyDecision(
             Decision.TEMPLATE, (f"FAQ {match.entry.id} at similarity {match.similarity:.2f}",), match
         )
+    if match and observation.said and (match.probability or 0.0) >= template_min_probability:
+        reason = f"FAQ {match.entry.id} with probability {match.probability:.2f}"
+        return PolicyDecision(Decision.TEMPLATE, (reason,), match)
     if code := _known_code(observation, result):
         return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",), code=code)
     best = _evidence(result)

@@ -12,6 +12,7 @@ from pathlib import Path
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
 from chatbot.errors import FrontdeskError, StorageError
+from chatbot.faq_intents import FaqIntents
 from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
 from chatbot.handoff_desk import HandoffDesk
@@ -157,6 +158,7 @@ class Services:
             generator=generator,
             settings=self.settings,
             handoff=self.handoff,
+            intents=FaqIntents(knowledge_base),
         )
         log.info("ready: %s", generator.name)
         return Loaded(assistant, knowledge_base, generator, perceiver)

@@ -140,6 +140,9 @@ class Settings(BaseSettings):
 
     template_min_similarity: float = Field(0.92, ge=0, le=1)
     """Cosine similarity to a FAQ phrasing from which the reviewed answer is given word for word."""
+    template_min_probability: float = Field(0.5, ge=0, le=1)
+    """Probability, learnt from all phrasings, that a FAQ entry is what is asked for, from which its reviewed answer is
+    given too; 1 leaves it to the similarity alone."""
     evidence_min_similarity: float = Field(0.45, ge=-1, le=1)
     """Cosine similarity of the best passage, or 0.1 less than that of the nearest FAQ phrasing, below which there is
     no evidence to answer from."""

@@ -20,7 +20,7 @@ from knowledge_base.ingest import Ingestor
 from knowledge_base.items import UPLOADED, WRITTEN, Item, key_of
 from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
 from knowledge_base.report import IngestReport, Progress, no_progress
-from knowledge_base.retrieve import Retriever, Snapshot
+from knowledge_base.retrieve import MAX_UNKNOWN_SHARE, Retriever, Snapshot
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.transfer import export_records, read_export
 from knowledge_base.vocabulary import vocabulary_of
@@ -272,6 +272,13 @@ class KnowledgeBase:
             extra: Text read from a screenshot.
         """
         return self._retriever.retrieve(query, top_k, extra)
+
+    def vector_of(self, question: str) -> Vectors | None:
+        """The unit vector of a question, `[dimension]`; None where the embedder does not know its script."""
+        if self._embedder.unknown_share(question) > MAX_UNKNOWN_SHARE:
+            return None
+        vector: Vectors = self._embedder.encode([question], "query")[0]
+        return vector
 
     def snapshot(self) -> Snapshot:
         """What a search sees now, frozen: passages, phrasings, their vectors and keywords."""

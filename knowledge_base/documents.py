@@ -113,11 +113,17 @@ class RetrievedChunk:
 
 @dataclass(frozen=True, slots=True)
 class FaqMatch:
-    """The nearest phrasing of a FAQ entry; `similarity` is cosine in [-1, 1]."""
+    """The nearest phrasing of a FAQ entry.
+
+    Attributes:
+        similarity: Cosine in [-1, 1].
+        probability: That the question asks for this entry and no other or none; None where that was not judged.
+    """
 
     entry: FaqEntry
     phrasing: str
     similarity: float
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

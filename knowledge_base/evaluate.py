@@ -104,9 +104,13 @@ def evaluate_folder(folder: Path, knowledge_base: KnowledgeBase) -> dict[str, fl
     return evaluate_retrieval(partial(search_documents, knowledge_base), load_queries(folder))
 
 
-def search_documents(knowledge_base: KnowledgeBase, question: str) -> list[str]:
-    """Ids of the documents whose passages answer best; a FAQ entry stands for the article it names."""
-    result = knowledge_base.retrieve(question, top_k=_PASSAGES)
+def search_documents(knowledge_base: KnowledgeBase, question: str, extra: str = "") -> list[str]:
+    """Ids of the documents whose passages answer best; a FAQ entry stands for the article it names.
+
+    Args:
+        extra: Text read from a screenshot.
+    """
+    result = knowledge_base.retrieve(question, top_k=_PASSAGES, extra=extra)
     found = (retrieved.chunk.document_id for retrieved in result.chunks)
     return list(dict.fromkeys(_article(knowledge_base, identifier) for identifier in found))
 

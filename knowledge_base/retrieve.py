@@ -32,7 +32,7 @@ from knowledge_base.text import guess_language, is_east_asian
 _MAX_FAQ_MATCHES = 5
 _MAX_QUERY_CHARS = 4_000
 _MAX_SCREEN_CHARS = 1_500
-_MAX_UNKNOWN_SHARE = 0.2
+MAX_UNKNOWN_SHARE = 0.2
 _WINDOW_TOKENS = 96  # of a long question, where models see nothing past their limit
 
 
@@ -177,7 +177,7 @@ class Retriever:
 
     def _look(self, snapshot: Snapshot, text: str) -> "_Sight":
         bm25 = snapshot.lexical.scores(text)
-        if self._embedder.unknown_share(text) > _MAX_UNKNOWN_SHARE:
+        if self._embedder.unknown_share(text) > MAX_UNKNOWN_SHARE:
             coverage = snapshot.characters.coverage(text)
             return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text), is_read=False)
         pieces = windows(text, self._embedder.count_tokens, _WINDOW_TOKENS)

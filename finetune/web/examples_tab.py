@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.repeated import repeated
 from finetune.web.examples import ExamplesDesk, Statistics
 from finetune.web.examples_html import counted_html, dataset_html, details_html
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
@@ -71,6 +72,7 @@ class ExamplesTab:
             self.details: details_html(found, language),
         }
 
+    @repeated
     def _build(self, most: float, request: gr.Request, *shares: float) -> Iterator[dict[Any, Any]]:
         chosen = {"examples": int(most or 0), **dict(zip(_SHARES, shares, strict=True))}
         words = words_of(request)

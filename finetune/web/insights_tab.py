@@ -16,6 +16,7 @@ from chatbot.insights.resolution import Outcome
 from chatbot.insights.rule import SurgeRule
 from chatbot.insights.themes import Themes
 from chatbot.templates import Language
+from chatbot.web.ui.repeated import repeated
 from finetune.web.insights_html import (
     misleading_html,
     outcomes_html,
@@ -97,6 +98,7 @@ class InsightsTab:
         ]
         gr.on([tab.select, self.go.click], self._show, [self.days, self.by], outputs, **QUIET)
 
+    @repeated
     def _show(self, days: int, by: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
         language, words = language_of(request), words_of(request)
         period = self._parts.desk.period(int(days), Granularity(by))

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.repeated import repeated
 from finetune.web.knowledge import KnowledgeDesk, OpenQuestion
 from finetune.web.knowledge_html import (
     found_html,
@@ -115,6 +116,7 @@ class KnowledgeTab:
         waiting = [self.open_table, self.asked, self.open_questions]
         tab.select(self._open, [self.filter, self.chosen], [*listed, *waiting, self.status], **QUIET)
 
+    @repeated
     def _open(self, words: str, chosen: str | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
         yield {self.status: status_html(words_of(request)["waiting_for_models"])}
         try:
@@ -149,11 +151,13 @@ class KnowledgeTab:
         with errors_shown(request):
             return self._chosen(chosen, request)
 
+    @repeated
     def _take(
         self, paths: Sequence[str], words: str, chosen: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         yield from self._changing(lambda told: self._desk.take(paths or [], told), words, chosen, request)
 
+    @repeated
     def _sync(
         self, place: str, words: str, chosen: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.repeated import repeated
 from finetune.redaction_report import RedactionReport
 from finetune.web.parts import I18N, QUIET, SLOW, errors_shown, language_of, status_html, words_of
 from finetune.web.plots import bar_plot, bars
@@ -68,6 +69,7 @@ class PrivacyTab:
             self.counts: masked_counts_html(report, language),
         }
 
+    @repeated
     def _redact(self, mask: str, keep: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
         words = words_of(request)
         yield {self.status: status_html(words["starting"]), self.go: gr.Button(interactive=False)}

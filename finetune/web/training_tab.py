@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from chatbot.templates import Language
+from chatbot.web.ui.repeated import repeated
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.plots import curve_plot, curves
 from finetune.web.render import paragraph, table_html
@@ -82,6 +83,7 @@ class TrainingTab:
             self.timer: gr.Timer(active=is_live),
         }
 
+    @repeated
     def _start(
         self,
         minutes: float | None,

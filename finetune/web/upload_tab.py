@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.repeated import repeated
 from finetune.transcripts import ColumnMapping, ImportReport, TranscriptError
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.render import heading, import_html, paragraph, preview_html, uploads_html
@@ -176,6 +177,7 @@ class UploadTab:
     def _left(self, files: Files, request: gr.Request) -> dict[Any, Any]:
         return {self.files: files, self.drop: None, **self._chosen(files, 0, "", "", request)}
 
+    @repeated
     def _import(
         self, files: Files, keep: bool, agents: str, domains: str, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:

@@ -1,5 +1,7 @@
 """How a turn is answered, as a table of cases."""
 
+from dataclasses import replace
+
 import pytest
 
 from chatbot.messages import Decision, Observation, OcrLine, ScreenReading
@@ -70,6 +72,31 @@ def test_decisions(observation: Observation, result: RetrievalResult, decision: 
     made = decided(observation, result)
     assert made.decision is decision
     assert made.reasons
+    assert (made.template is not None) == (decision is Decision.TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "decision"),
+    [
+        (0.5, 0.5, Decision.TEMPLATE),
+        (0.49, 0.5, Decision.GENERATE),
+        (None, 0.5, Decision.GENERATE),
+        (0.99, 1.0, Decision.GENERATE),
+    ],
+)
+def test_a_likely_entry_is_answered_with_though_no_phrasing_is_near(
+    probability: float | None, threshold: float, decision: Decision
+) -> None:
+    result = found(0.6, faq=0.6)
+    result = replace(result, faq=(replace(result.faq[0], probability=probability),))
+    made = decide(
+        asked("How long?"),
+        result,
+        template_min_similarity=TEMPLATE_FROM,
+        evidence_min_similarity=EVIDENCE_FROM,
+        template_min_probability=threshold,
+    )
+    assert made.decision is decision
     assert (made.template is not None) == (decision is Decision.TEMPLATE)
 
 

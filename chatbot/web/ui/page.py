@@ -16,6 +16,7 @@ from chatbot.web.ui.chat import ChatPage, Responds, StoresAttachments, View, Vis
 from chatbot.web.ui.next_steps import NextPart, Offers
 from chatbot.web.ui.person import PersonPart
 from chatbot.web.ui.render import conversation_choices, status_html
+from chatbot.web.ui.repeated import repeated
 from chatbot.web.ui.texts import TEXTS, language_of_browser
 
 READING_FIELDS = 8
@@ -254,6 +255,7 @@ class _Page:
         updates[self.hashes] = [sha for sha, _, _ in kept]
         return updates
 
+    @repeated
     def _send(
         self, value: dict[str, Any], visitor: str | None, current: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
@@ -272,9 +274,12 @@ class _Page:
         yield from self._stream(visit, self._chat.accept(text, uploads))
 
     def _stream(self, visit: Visit, message: Any) -> Iterator[dict[Any, Any]]:
+        shown: dict[Any, Any] = {}
         for view in self._chat.send(visit, message):
-            yield self._shown(visit, view)
+            shown = self._shown(visit, view)
+            yield shown
         yield {
+            **shown,
             **self._listing(visit),
             self.box: gr.MultimodalTextbox(submit_btn=True, stop_btn=False),
             **self.person.updates(visit),
@@ -291,6 +296,7 @@ class _Page:
     ) -> Iterator[dict[Any, Any]]:
         yield from self._send({"text": event.value["text"]}, visitor, current, request)
 
+    @repeated
     def _ask_again(
         self, hashes: list[str], visitor: str | None, current: str | None, request: gr.Request, *texts: str
     ) -> Iterator[dict[Any, Any]]:  # Gradio puts the request in by position only

@@ -1,0 +1,39 @@
+"""Lines of JSON with the fields an evaluation needs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from chatbot.errors import InputError
+
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
+    """All rows of a JSONL file; blank lines do not count.
+
+    Raises:
+        InputError: The file is missing, empty, or a row is no object with the fields.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} cannot be read: {error}.") from error
+    rows = [
+        _row(line, f"Line {i} of {path.name}", required) for i, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not rows:
+        raise InputError(f"{path.name} has no rows.", f"Each line has {', '.join(required)}.")
+    return rows
+
+
+def _row(line: str, place: str, required: Sequence[str]) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{place} is not JSON: {error}.") from error
+    missing = [name for name in required if name not in row] if isinstance(row, dict) else list(required)
+    if missing:
+        raise InputError(f"{place} lacks {', '.join(missing)}.")
+    return dict(row)
