@@ -108,6 +108,7 @@ class _Turn:
     text: str = ""
     adapter: str = ""
     begins: FirstMark | None = None
+    refusal_probability: float | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -297,18 +298,22 @@ class Assistant:
         turn.adapter = generator.adapter_id
         try:
             draft = begin(
-                generator, turn.conversation.messages, passages, observation, images, self._settings
+                generator,
+                turn.conversation.messages,
+                passages,
+                observation,
+                images,
+                self._settings,
+                _similarity(turn.result),
             )
         except FrontdeskError:
             yield from _announced(turn)
             raise
         turn.begins = draft.begins
-        if draft.begins and generator.refusal_threshold is not None:
+        turn.refusal_probability = draft.refusal_probability
+        if draft.refusal_probability is not None and generator.refusal is not None:
             turn.decision = reconsider(
-                turn.decision,
-                draft.begins.refusal_probability,
-                generator.refusal_threshold,
-                turn.wishes,
+                turn.decision, draft.refusal_probability, generator.refusal.threshold, turn.wishes
             )
         yield from _announced(turn)
         return draft
@@ -370,7 +375,7 @@ class Assistant:
             warnings=tuple(turn.warnings),
             stopped=stopped,
             adapter=turn.adapter,
-            refusal_probability=turn.begins.refusal_probability if turn.begins else None,
+            refusal_probability=turn.refusal_probability,
         )
         conversation = turn.conversation
         return self._store.add_answer(
@@ -382,6 +387,10 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
     yield Decided(turn.decision.decision, turn.decision.reasons)
     if turn.decision.decision is Decision.GENERATE:
         yield StatusChanged(Stage.ANSWERING)
+
+
+def _similarity(result: RetrievalResult) -> float:
+    return max((c.scores.get("dense", 0.0) for c in result.chunks[:_PROMPT_PASSAGES]), default=0.0)
 
 
 def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:
