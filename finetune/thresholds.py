@@ -97,7 +97,8 @@ def fit_weights(
 ) -> dict[str, float]:
     """Weights of a logistic regression that tells what must be refused, by feature and `bias`.
 
-    The answerable and the unanswerable questions of each kind count the same, however many there are. A feature that
+    The answerable and the unanswerable questions of each kind count as the root of how many there are, so that neither
+    the many nor a few alone decide. A feature that
     comes out against its meaning (likeness that speaks for a refusal) says something of the rows only, and is left out.
 
     Args:
@@ -114,7 +115,7 @@ def fit_weights(
         )
     cells = [f"{kind}\n{r}" for kind, r in zip(kinds, refuse, strict=True)]
     counted = {cell: cells.count(cell) for cell in cells}
-    each = np.array([1 / counted[cell] for cell in cells])
+    each = np.array([counted[cell] ** -0.5 for cell in cells])
     names = list(rows[0])
     while True:
         values = np.array([[row[name] for name in names] for row in rows], np.float64).reshape(len(rows), -1)

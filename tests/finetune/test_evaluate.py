@@ -238,7 +238,7 @@ def test_a_likeness_that_would_speak_for_a_refusal_is_left_out() -> None:
     assert "similarity" not in weights
 
 
-def test_each_kind_of_question_counts_the_same_however_many_there_are() -> None:
+def test_a_kind_of_question_counts_for_itself_beside_the_others() -> None:
     rows = [{"doubt": 1.0}] * 6 + [{"doubt": -1.0}] * 6
     answerable = [True, False, False, False, False, False] + [True] * 5 + [False]
     alone = fit_weights(rows, answerable, ["all"] * 12)
