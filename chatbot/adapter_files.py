@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from chatbot.errors import AdapterError
 from chatbot.model_files import sha256_of
-from chatbot.refusal import BIAS, FEATURES, RefusalRule
+from chatbot.refusal import BIAS, CHOICE, FEATURES, RefusalRule
 
 MANIFEST = "adapter.json"
 GGUF_WEIGHTS = "adapter.gguf"
@@ -345,7 +345,7 @@ def _check_safetensors(path: Path, adapter_id: str) -> None:
 
 def _check_refusal(manifest: AdapterManifest) -> None:
     weights = manifest.refusal_weights
-    if unknown := sorted(weights.keys() - {BIAS, *FEATURES}):
+    if unknown := sorted(weights.keys() - {BIAS, CHOICE, *FEATURES}):
         raise AdapterError(
             f"The adapter {manifest.id} weighs {', '.join(unknown)}, which this release does not know.",
             "Update Frontdesk, or train it again with this release.",

@@ -304,7 +304,7 @@ class Assistant:
                 observation,
                 images,
                 self._settings,
-                _similarity(turn.result),
+                [c.scores.get("dense", 0.0) for c in turn.result.chunks[:_PROMPT_PASSAGES]],
             )
         except FrontdeskError:
             yield from _announced(turn)
@@ -387,10 +387,6 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
     yield Decided(turn.decision.decision, turn.decision.reasons)
     if turn.decision.decision is Decision.GENERATE:
         yield StatusChanged(Stage.ANSWERING)
-
-
-def _similarity(result: RetrievalResult) -> float:
-    return max((c.scores.get("dense", 0.0) for c in result.chunks[:_PROMPT_PASSAGES]), default=0.0)
 
 
 def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:

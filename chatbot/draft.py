@@ -4,7 +4,7 @@ Knows no events, and leaves to others what of it a customer may see.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,14 +61,14 @@ def begin(
     observation: Observation,
     images: Sequence[Path],
     settings: Settings,
-    similarity: float = 0.0,
+    similarities: Sequence[float] = (),
 ) -> Draft:
     """Fits everything into the model's window and, where the adapter is calibrated, asks how the answer begins.
 
     Args:
         earlier: Messages of the conversation before this question, oldest first.
         images: For a model that sees them.
-        similarity: Cosine of the question and the nearest of the passages.
+        similarities: Cosine of the question and each of the passages.
 
     Raises:
         InputError: The question alone does not fit.
@@ -91,7 +91,8 @@ def begin(
         rule.compares and observation.seen and fitted.passages
     ):  # fitted on typed questions: "what is this?" is near nothing
         return Draft(generator, fitted, images, begins)
-    asked = Asked(observation.said, [f"{p.title}\n{p.text}" for p in fitted.passages], similarity)
+    asked = Asked(observation.said, [f"{p.title}\n{p.text}" for p in fitted.passages], similarities)
+    begins = replace(begins, number=rule.passage(begins, asked))
     return Draft(generator, fitted, images, begins, rule.probability(begins, asked))
 
 

@@ -5,12 +5,13 @@ Every answer is on the disk before the next is asked, so a killed run goes on wh
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from chatbot.first_mark import FirstMark, first_mark
 from chatbot.generators.base import Generator
 from chatbot.prompt import REFUSAL
-from chatbot.refusal import Asked, RefusalRule, Similarity, features
+from chatbot.refusal import Asked, RefusalRule, Similarity
 from finetune.evaluation_rows import EvaluationError, EvaluationRow
 from finetune.journal import Journal
 from finetune.metrics import is_refusal
@@ -101,14 +102,16 @@ def answer_row(
     if rule is None or not row.is_grounded:
         return _written(row, generator, settings, "", None, started_s)
     mark = first_mark(generator, row.prompt, len(row.passages), adapter=settings.adapter)
-    probability = rule.probability(mark, _asked(row, similarity if rule.compares else None))
+    asked = _asked(row, similarity if rule.compares else None)
+    mark = replace(mark, number=rule.passage(mark, asked))
+    probability = rule.probability(mark, asked)
     if probability >= rule.threshold or not row.passages:
         return Answer(REFUSAL, True, probability, total_s=time.perf_counter() - started_s)
     return _written(row, generator, settings, mark.prefix, probability, started_s)
 
 
 def _asked(row: EvaluationRow, similarity: Similarity | None) -> Asked:
-    return Asked(row.question, row.passages, similarity(row.question, row.passages) if similarity else 0.0)
+    return Asked(row.question, row.passages, similarity(row.question, row.passages) if similarity else ())
 
 
 def first_marks(
@@ -125,12 +128,16 @@ def first_marks(
             mark = first_mark(generator, row.prompt, len(row.passages), adapter=adapter)
             journal.add(row.key, asdict(mark))
     progress(len(rows), len(rows))
-    return {row.key: FirstMark(**journal.records[row.key]) for row in rows}
+    return {row.key: _mark(journal.records[row.key]) for row in rows}
 
 
-def row_features(row: EvaluationRow, mark: FirstMark, similarity: Similarity) -> dict[str, float]:
-    """What a refusal of the row is weighed by."""
-    return features(mark, _asked(row, similarity))
+def _mark(record: Mapping[str, Any]) -> FirstMark:
+    return FirstMark(record["refusal_probability"], record["number"], tuple(record["likely"]))
+
+
+def row_asked(row: EvaluationRow, similarity: Similarity) -> Asked:
+    """The row as a rule sees it."""
+    return _asked(row, similarity)
 
 
 def _written(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.generators.base import Generator
-from chatbot.refusal import RefusalRule, Similarity
+from chatbot.refusal import CHOICE, RefusalRule, Similarity, features
 from finetune.answering import (
     Answer,
     AnswerSettings,
@@ -19,7 +19,7 @@ from finetune.answering import (
     answer_rows,
     first_marks,
     no_progress,
-    row_features,
+    row_asked,
 )
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, read_jsonl
 from finetune.journal import Journal, write_atomically
@@ -35,7 +35,7 @@ from finetune.metrics import (
     values_of,
 )
 from finetune.protocols import Searches, heading_questions, human_questions, passage_questions
-from finetune.thresholds import fit_threshold, fit_weights
+from finetune.thresholds import fit_choice, fit_threshold, fit_weights
 
 MAX_WRONG_REFUSALS = 0.05
 Refusal = RefusalRule | float | None
@@ -206,7 +206,7 @@ def fit_refusal(
     journal_path: Path | None = None,
     progress: Progress = no_progress,
 ) -> RefusalRule:
-    """A rule that weighs the model's doubt and what the question shares with its passages.
+    """A rule that weighs the model's doubt, its choice of a passage, and what the question shares with the passages.
 
     Args:
         rows: By kind of question; each kind counts the same and has at most `max_wrong_refusals`.
@@ -218,11 +218,15 @@ def fit_refusal(
     kind_of = {row.key: kind for kind, found in rows.items() for row in found}
     asked = _judgeable([row for found in rows.values() for row in found])
     marks = first_marks(asked, generator, adapter, _calibration(adapter, generator, journal_path), progress)
-    found = [row_features(row, marks[row.key], similarity) for row in asked]
+    seen = [row_asked(row, similarity) for row in asked]
+    found = [features(marks[row.key], one) for row, one in zip(asked, seen, strict=True)]
     answerable, kinds = [bool(row.gold) for row in asked], [kind_of[row.key] for row in asked]
     weights = fit_weights(found, answerable, kinds)
     weighed = [RefusalRule(1.0, weights).weighed(values) for values in found]
-    return RefusalRule(fit_threshold(weighed, answerable, max_wrong_refusals, kinds).threshold, weights)
+    threshold = fit_threshold(weighed, answerable, max_wrong_refusals, kinds).threshold
+    likely = [marks[row.key].likely for row in asked]
+    choice = fit_choice(likely, [one.similarities for one in seen], [row.gold for row in asked], kinds)
+    return RefusalRule(threshold, weights | ({CHOICE: choice} if choice else {}))
 
 
 def _judgeable(rows: Sequence[EvaluationRow]) -> list[EvaluationRow]:

@@ -16,7 +16,7 @@ from finetune.lora import train
 from finetune.protocols import heading_questions
 from finetune.recipe import OnPart, Recipe, build_recipe, load_recipe
 from knowledge_base.embed import TextEmbedder
-from knowledge_base.retrieve import nearest
+from knowledge_base.retrieve import comparing
 
 OpenGenerator = Callable[[Path, dict[str, Path]], Generator]
 """Opens the base with adapters in GGUF by id."""
@@ -95,7 +95,7 @@ def _built(recipe: Recipe, data: Path, stages: Stages, embedder: TextEmbedder, p
 def _measured(
     recipe: Recipe, data: Path, stages: Stages, generator: Generator, embedder: TextEmbedder, progress: OnPart
 ) -> Measured:
-    similarity = nearest(embedder)
+    similarity = comparing(embedder)
     refusal = fit_refusal(
         calibration_rows(recipe, data, stages.work, embedder),
         generator,

@@ -1,17 +1,18 @@
 """From when on to refuse: pure fits on questions whose right outcome is known."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from chatbot.refusal import BIAS
+from chatbot.refusal import BIAS, chosen
 from finetune.evaluation_rows import EvaluationError
 
 _TINY = 1e-12
 _RIDGE = 0.02
 _STEPS = 50
+_CHOICES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
 _UNSIGNED = frozenset({"heading"})
 _AGAINST_AN_ANSWER = frozenset({"doubt"})
 
@@ -151,3 +152,25 @@ def _regressed(
         found = found - np.linalg.solve(curve, slope)
     weights = found[1:] / spread
     return [float(found[0] - weights @ middle), *map(float, weights)]
+
+
+def fit_choice(
+    likely: Sequence[Sequence[float]],
+    similarities: Sequence[Sequence[float]],
+    gold: Sequence[Collection[int]],
+    kinds: Sequence[str],
+) -> float:
+    """The weight of similarity with which the right passage is chosen most often; the smallest of equal ones.
+
+    Args:
+        likely: How likely the model begins with each passage, by question.
+        gold: Numbers of the right passages; questions without any do not count.
+        kinds: Of the questions; each kind counts the same.
+    """
+    rows = [row for row in zip(likely, similarities, gold, kinds, strict=True) if row[2]]
+    of_kind = [kind for *_, kind in rows]
+
+    def right(weight: float) -> float:
+        return sum((chosen(p, s, weight) in g) / of_kind.count(kind) for p, s, g, kind in rows)
+
+    return max(_CHOICES, key=lambda weight: (round(right(weight), 9), -weight))

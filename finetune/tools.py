@@ -83,11 +83,11 @@ class Tools:
     @contextmanager
     def similarity(self) -> Iterator[Similarity]:
         """How near a question's passages are to the embedder that serves."""
-        from knowledge_base.retrieve import nearest
+        from knowledge_base.retrieve import comparing
 
         embedder = self._embedder()
         try:
-            yield nearest(embedder)
+            yield comparing(embedder)
         finally:
             embedder.close()
 

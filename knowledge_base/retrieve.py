@@ -36,19 +36,20 @@ _MAX_UNKNOWN_SHARE = 0.2
 _WINDOW_TOKENS = 96  # of a long question, where models see nothing past their limit
 
 
-def nearest(embedder: TextEmbedder) -> Callable[[str, Sequence[str]], float]:
-    """Compares a question with passages as `Retriever.retrieve` does: gives the largest of their `dense` scores.
+def comparing(embedder: TextEmbedder) -> Callable[[str, Sequence[str]], list[float]]:
+    """Compares a question with passages as `Retriever.retrieve` does: gives the `dense` score of each.
 
     For passages that come without a search. A passage is its `embedding_text`.
     """
 
-    def similarity(question: str, passages: Sequence[str]) -> float:
+    def similarities(question: str, passages: Sequence[str]) -> list[float]:
         pieces = _pieces(embedder, question.strip()[:_MAX_QUERY_CHARS])
         if not pieces or not passages:
-            return 0.0
-        return float((embedder.encode(passages) @ embedder.encode(pieces, "query").T).max())
+            return [0.0] * len(passages)
+        found = embedder.encode(passages) @ embedder.encode(pieces, "query").T
+        return [float(score) for score in found.max(axis=1)]
 
-    return similarity
+    return similarities
 
 
 def _pieces(embedder: TextEmbedder, text: str) -> list[str]:

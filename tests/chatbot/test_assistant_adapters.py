@@ -175,6 +175,16 @@ def test_with_weights_the_nearness_of_the_passages_counts_beside_the_doubt(
     assert f"with probability {far:.2f}, at least 0.50" in desk.evidence.reasons[-1]
 
 
+def test_with_weights_the_nearest_passage_may_begin_the_answer(make_desk: MakeDesk, tmp_path: Path) -> None:
+    weights = {"passage_similarity": 10.0}
+    choosing = load_adapter(
+        make_adapter(tmp_path / "choosing", id="choosing", refusal_threshold=0.9, refusal_weights=weights)
+    )
+    desk = make_desk(choosing, likely={"0": 0.1, "1": 0.4, "2": 0.5})
+    desk.answer("Can I return a Dot?")  # "return" is in the first passage alone
+    assert desk.engine.prefixes == ["[1]"]
+
+
 @pytest.mark.parametrize(("adapter", "name"), [("plain", "plain"), (None, "none")])
 def test_without_a_threshold_the_model_is_asked_nothing_beforehand(
     make_desk: MakeDesk, adapters: dict[str, Adapter], adapter: str | None, name: str

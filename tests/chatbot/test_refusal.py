@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatbot.first_mark import FirstMark
-from chatbot.refusal import FEATURES, Asked, RefusalRule, features, is_heading, log_odds
+from chatbot.refusal import CHOICE, FEATURES, Asked, RefusalRule, features, is_heading, log_odds
 
 PASSAGES = ("Returns > Free returns\nSend a lamp back within 45 days.", "Error codes\nWR-204 is too far.")
 WEIGHTS = {"bias": 0.0, "doubt": 1.0, "question_similarity": -4.0}
 
 
 def asked(question: str, similarity: float = 0.0) -> Asked:
-    return Asked(question, PASSAGES, similarity)
+    return Asked(question, PASSAGES, (similarity, similarity - 0.2))
 
 
 def test_a_heading_is_looked_for_in_titles_and_any_other_question_by_its_nearness() -> None:
@@ -69,7 +69,7 @@ def test_the_weights_make_one_probability_of_doubt_and_likeness() -> None:
 
 
 def test_without_a_passage_it_refuses_whatever_the_weights_say() -> None:
-    assert RefusalRule(0.5, WEIGHTS).probability(FirstMark(1.0, 0), Asked("Lamp?", (), 1.0)) == 1
+    assert RefusalRule(0.5, WEIGHTS).probability(FirstMark(1.0, 0), Asked("Lamp?", ())) == 1
 
 
 @given(st.floats(0, 1), st.text(max_size=40), st.floats(-1, 1), st.floats(-1e6, 1e6))
@@ -77,3 +77,18 @@ def test_it_is_always_a_probability(doubt: float, question: str, similarity: flo
     rule = RefusalRule(0.5, dict.fromkeys(FEATURES, weight))
     assert 0 <= rule.probability(FirstMark(doubt, 1), asked(question, similarity)) <= 1
     assert math.isfinite(log_odds(doubt))
+
+
+def test_a_near_passage_is_chosen_over_one_that_the_model_hardly_prefers() -> None:
+    rule = RefusalRule(0.5, {CHOICE: 10.0})
+    assert rule.compares
+    assert rule.passage(FirstMark(0.1, 2, (0.4, 0.5)), asked("Lamp?", 0.7)) == 1
+    assert rule.passage(FirstMark(0.1, 2, (0.01, 0.89)), asked("Lamp?", 0.7)) == 2
+    assert rule.probability(FirstMark(0.1, 2, (0.4, 0.5)), asked("Lamp?", 0.7)) == 0.1
+
+
+def test_without_its_weight_or_its_numbers_the_model_chooses_alone() -> None:
+    mark = FirstMark(0.1, 2, (0.4, 0.5))
+    assert RefusalRule(0.5, WEIGHTS).passage(mark, asked("Lamp?", 0.7)) == 2
+    assert RefusalRule(0.5, {CHOICE: 10.0}).passage(mark, Asked("Lamp?", PASSAGES)) == 2
+    assert RefusalRule(0.5, {CHOICE: 10.0}).passage(FirstMark(0.1, 2), asked("Lamp?", 0.7)) == 2

@@ -20,7 +20,7 @@ from finetune.evaluate import (
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, passages_in, row_of, save_rows
 from finetune.journal import Journal
 from finetune.protocols import heading_questions, human_questions, passage_questions, sections_of
-from finetune.thresholds import fit_threshold, fit_weights
+from finetune.thresholds import fit_choice, fit_threshold, fit_weights
 from tests.conftest import ModelFiles
 from tests.fakes import CODES, RETURNS, FakeKnowledgeBase
 from tests.finetune.answering_model import ROWS, KilledError, TableModel, good_model, row
@@ -252,9 +252,16 @@ def test_weights_need_both_kinds_of_questions() -> None:
         fit_weights([{"doubt": 1.0}], [False], ["all"])
 
 
-def _by_words(question: str, passages: Sequence[str]) -> float:
+def _by_words(question: str, passages: Sequence[str]) -> list[float]:
     """Near are the questions that the lamp shop answers."""
-    return 0.1 if "heavy" in question or "founded" in question else 0.9
+    return [0.1 if "heavy" in question or "founded" in question else 0.9] * len(passages)
+
+
+def test_likeness_counts_in_the_choice_of_a_passage_as_far_as_it_finds_the_right_one() -> None:
+    likely, near = [(0.4, 0.6), (0.1, 0.9)], [(0.9, 0.7), (0.8, 0.7)]
+    assert fit_choice(likely, near, [{1}, {2}], ["all"] * 2) == 3.0
+    assert fit_choice(likely, near, [{2}, {2}], ["all"] * 2) == 0.0
+    assert fit_choice(likely, near, [(), {2}], ["all"] * 2) == 0.0
 
 
 def test_a_rule_is_fitted_and_asked_by_the_same_features(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from app import cli
 from chatbot.adapter_files import AdapterManifest, base_digest, load_adapter
 from chatbot.prompt import PROMPT_FORMAT
-from chatbot.refusal import FEATURES
+from chatbot.refusal import CHOICE, FEATURES
 from finetune.calibration import calibration_rows
 from finetune.evaluate import EvaluationRun
 from finetune.make_adapter import make_adapter
@@ -95,7 +95,7 @@ def test_the_refusal_of_a_recipe_weighs_more_than_doubt(make: Callable[[], Adapt
     manifest = make()
     assert manifest.refusal is not None
     assert {"bias", "heading"} <= set(manifest.refusal.weights)
-    assert set(manifest.refusal.weights) <= {"bias", *FEATURES}
+    assert set(manifest.refusal.weights) <= {"bias", CHOICE, *FEATURES}
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
