@@ -7,6 +7,7 @@ of which adapter serves.
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from chatbot.errors import AdapterError
 from chatbot.model_files import sha256_of
+from chatbot.refusal import BIAS, CHOICE, FEATURES, RefusalRule
 
 MANIFEST = "adapter.json"
 GGUF_WEIGHTS = "adapter.gguf"
@@ -51,7 +53,8 @@ class AdapterManifest:
         base_model: Name of the base for people; `base_sha256` is what counts.
         base_sha256: `base_digest` of the base it was trained on, tokenizer included.
         prompt_format: `prompt.PROMPT_FORMAT` of its examples.
-        refusal_threshold: Probability of a refusal above which it refuses; None where nothing was fitted.
+        refusal_threshold: Probability from which it refuses; None where nothing was fitted.
+        refusal_weights: What that probability is made of, see `refusal.RefusalRule`; empty where it is the model's own.
         dataset_hash: Hash of the examples it was trained on.
         metrics: Figures of its evaluation.
         files: SHA-256 of every other file of the folder.
@@ -78,6 +81,14 @@ class AdapterManifest:
     conversations: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
+    refusal_weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def refusal(self) -> RefusalRule | None:
+        """From when on it refuses; None where nothing was fitted."""
+        if self.refusal_threshold is None:
+            return None
+        return RefusalRule(self.refusal_threshold, self.refusal_weights)
 
 
 _MANIFEST = TypeAdapter(AdapterManifest)
@@ -136,6 +147,7 @@ def load_adapter(folder: Path, base_sha256: str | None = None, prompt_format: st
             raise AdapterError(f"The file {name} of adapter {manifest.id} was changed or damaged.", _AGAIN)
     _check_registration(folder, manifest)
     _check_weights(folder, manifest)
+    _check_refusal(manifest)
     _check_fit(manifest, base_sha256, prompt_format)
     return Adapter(folder, manifest)
 
@@ -329,6 +341,19 @@ def _check_safetensors(path: Path, adapter_id: str) -> None:
         ) from error
     if not names:
         raise AdapterError(f"{path.name} of adapter {adapter_id} is empty.", _AGAIN)
+
+
+def _check_refusal(manifest: AdapterManifest) -> None:
+    weights = manifest.refusal_weights
+    if unknown := sorted(weights.keys() - {BIAS, CHOICE, *FEATURES}):
+        raise AdapterError(
+            f"The adapter {manifest.id} weighs {', '.join(unknown)}, which this release does not know.",
+            "Update Frontdesk, or train it again with this release.",
+        )
+    if not all(map(math.isfinite, weights.values())):
+        raise AdapterError(
+            f"{MANIFEST} of adapter {manifest.id} has a refusal weight that is no number.", _AGAIN
+        )
 
 
 def _check_fit(manifest: AdapterManifest, base_sha256: str | None, prompt_format: str | None) -> None:

@@ -117,6 +117,7 @@ class _Turn:
     adapter: str = ""
     tokens: int = 0
     begins: FirstMark | None = None
+    refusal_probability: float | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -313,19 +314,23 @@ class Assistant:
         turn.adapter = generator.adapter_id
         try:
             draft = begin(
-                generator, turn.conversation.messages, passages, observation, images, self._settings
+                generator,
+                turn.conversation.messages,
+                passages,
+                observation,
+                images,
+                self._settings,
+                [c.scores.get("dense", 0.0) for c in turn.result.chunks[:_PROMPT_PASSAGES]],
             )
         except FrontdeskError:
             yield from _announced(turn)
             raise
         turn.begins = draft.begins
         turn.tokens = draft.fitted.prompt_tokens
-        if draft.begins and generator.refusal_threshold is not None:
+        turn.refusal_probability = draft.refusal_probability
+        if draft.refusal_probability is not None and generator.refusal is not None:
             turn.decision = reconsider(
-                turn.decision,
-                draft.begins.refusal_probability,
-                generator.refusal_threshold,
-                turn.wishes,
+                turn.decision, draft.refusal_probability, generator.refusal.threshold, turn.wishes
             )
         yield from _announced(turn)
         return draft
@@ -388,7 +393,7 @@ class Assistant:
             warnings=tuple(turn.warnings),
             stopped=stopped,
             adapter=turn.adapter,
-            refusal_probability=turn.begins.refusal_probability if turn.begins else None,
+            refusal_probability=turn.refusal_probability,
             tokens=turn.tokens,
         )
         conversation = turn.conversation

@@ -4,7 +4,7 @@ Knows no events, and leaves to others what of it a customer may see.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from chatbot.generators.base import ChatTurn, Role
 from chatbot.generators.swap import TurnGenerator
 from chatbot.messages import Observation
 from chatbot.prompt import FittedPrompt, Passage, Question, fit_conversation
+from chatbot.refusal import Asked
 from chatbot.settings import Settings
 from chatbot.store import StoredMessage
 from chatbot.understand import language_of
@@ -27,12 +28,15 @@ class Draft:
     Attributes:
         begins: With which passage the answer begins; None where the adapter's marks are not calibrated for the
             question's language, and the model begins as it likes.
+        refusal_probability: How likely no passage holds the answer, as the adapter's `RefusalRule` has it; None where
+            that says nothing of the question.
     """
 
     generator: TurnGenerator
     fitted: FittedPrompt
     images: Sequence[Path]
     begins: FirstMark | None
+    refusal_probability: float | None = None
 
     def pieces(self, settings: Settings) -> Iterator[str]:
         """The answer as it is written, without its beginning; errors as for `Generator.stream`."""
@@ -57,12 +61,14 @@ def begin(
     observation: Observation,
     images: Sequence[Path],
     settings: Settings,
+    similarities: Sequence[float] = (),
 ) -> Draft:
     """Fits everything into the model's window and, where the adapter is calibrated, asks how the answer begins.
 
     Args:
         earlier: Messages of the conversation before this question, oldest first.
         images: For a model that sees them.
+        similarities: Cosine of the question and each of the passages.
 
     Raises:
         InputError: The question alone does not fit.
@@ -77,10 +83,17 @@ def begin(
         count_tokens=generator.count_tokens,
         limit_tokens=generator.context_tokens - settings.max_new_tokens,
     )
-    begins = None
-    if generator.refusal_threshold is not None and language_of(observation) in generator.languages:
-        begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=images)
-    return Draft(generator, fitted, images, begins)
+    rule = generator.refusal
+    if rule is None or language_of(observation) not in generator.languages:
+        return Draft(generator, fitted, images, None)
+    begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=images)
+    if (
+        rule.compares and observation.seen and fitted.passages
+    ):  # fitted on typed questions: "what is this?" is near nothing
+        return Draft(generator, fitted, images, begins)
+    asked = Asked(observation.said, [f"{p.title}\n{p.text}" for p in fitted.passages], similarities)
+    begins = replace(begins, number=rule.passage(begins, asked))
+    return Draft(generator, fitted, images, begins, rule.probability(begins, asked))
 
 
 def _role(message: StoredMessage) -> Role:

@@ -5,7 +5,7 @@ means the same in both. Knows no threshold.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatbot.generators.base import Generator, Prompt
@@ -21,10 +21,12 @@ class FirstMark:
     Attributes:
         refusal_probability: Share of "0" among the numbers that may stand there; 1 when there is no passage.
         number: The likeliest passage; 0 when there is none.
+        likely: How likely each passage is, in order.
     """
 
     refusal_probability: float
     number: int
+    likely: tuple[float, ...] = field(default=(), compare=False)
 
     @property
     def prefix(self) -> str:
@@ -53,4 +55,4 @@ def first_mark(
     )
     refusal = likely[REFUSAL_NUMBER]
     best = max(numbers[1:], key=lambda number: likely[number])
-    return FirstMark(refusal / total if (total := sum(likely)) else 1.0, best)
+    return FirstMark(refusal / total if (total := sum(likely)) else 1.0, best, tuple(likely[1:]))

@@ -99,7 +99,7 @@ def reconsider(
     """Declines after all when the model would, unless a passage explains the very error code.
 
     Args:
-        refusal_probability: How likely the model would begin with "no passage holds it".
+        refusal_probability: How likely no passage holds the answer, as the adapter's `RefusalRule` has it.
         threshold: From which it is believed.
     """
     if refusal_probability < threshold or decision.code:

@@ -37,7 +37,7 @@ class Evidence:
     Attributes:
         retrieved: Id and score of every passage found, best first.
         adapter: Id of the adapter that was asked, `none` for the bare base; empty when no model was.
-        refusal_probability: How likely the model would have said that no passage holds the answer.
+        refusal_probability: How likely no passage holds the answer, as the adapter's `RefusalRule` has it.
         tokens: What the language model read and wrote.
     """
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.generators.base import Generator
+from chatbot.refusal import CHOICE, RefusalRule, Similarity, features
 from finetune.answering import (
     Answer,
     AnswerSettings,
     Progress,
     answer_rows,
+    first_marks,
     no_progress,
-    refusal_probabilities,
+    row_asked,
 )
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, read_jsonl
 from finetune.journal import Journal, write_atomically
@@ -33,9 +35,11 @@ from finetune.metrics import (
     values_of,
 )
 from finetune.protocols import Searches, heading_questions, human_questions, passage_questions
-from finetune.thresholds import fit_threshold
+from finetune.thresholds import fit_choice, fit_threshold, fit_weights
 
 MAX_WRONG_REFUSALS = 0.05
+Refusal = RefusalRule | float | None
+"""From when on is refused; a number is a threshold of the model's own probability, None lets it write freely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +116,35 @@ def evaluate_adapter(
     rows: Sequence[EvaluationRow],
     generator: Generator,
     adapter: str | None,
-    refusal_threshold: float | None,
+    refusal: Refusal,
     *,
     name: str = "",
     journal_path: Path | None = None,
     max_new_tokens: int = 120,
     progress: Progress = no_progress,
+    similarity: Similarity | None = None,
 ) -> EvaluationRun:
     """Answers the rows and scores the answers.
 
     Args:
         adapter: Id of an adapter loaded in the generator; None is its default one, or the bare base.
-        refusal_threshold: That of the adapter; None lets the model write freely, as the bare base does.
+        refusal: That of the adapter; None lets the model write freely, as the bare base does.
         name: What people call the run; the adapter's id, else the model's name, when empty.
         journal_path: Where answers are kept as they are made; a killed run goes on from there.
+        similarity: What a refusal may need beside the model.
 
     Raises:
-        EvaluationError: There are no rows.
+        EvaluationError: There are no rows, or the refusal needs the similarity.
         GenerationError: The engine failed or does not tell probabilities.
     """
     if not rows:
         raise EvaluationError("There are no questions to evaluate with.")
     rows = list({row.key: row for row in rows}.values())
-    settings = AnswerSettings(adapter, refusal_threshold, max_new_tokens)
+    rule = RefusalRule(refusal) if isinstance(refusal, int | float) else refusal
+    threshold, weights = (rule.threshold, dict(rule.weights)) if rule else (None, {})
+    settings = AnswerSettings(adapter, threshold, max_new_tokens, weights)
     about = asdict(settings) | {"model": generator.name}
-    answers = answer_rows(rows, generator, settings, Journal(journal_path, about), progress)
+    answers = answer_rows(rows, generator, settings, Journal(journal_path, about), progress, similarity)
     return EvaluationRun(
         name or adapter or generator.name,
         tuple(_for_reading(row, answers[row.key]) for row in rows),
@@ -176,36 +184,75 @@ def calibrate_refusal(
     """The probability of "0" from which is refused, fitted on validation rows.
 
     Of all thresholds that refuse at most `max_wrong_refusals` of the answerable rows, the one that refuses most of
-    the unanswerable ones. Details of the fit: `thresholds.fit_threshold` on `refusal_probabilities`.
+    the unanswerable ones. Details of the fit: `thresholds.fit_threshold`.
 
     Raises:
         EvaluationError: There are no answerable or no unanswerable rows.
         GenerationError: The engine failed or does not tell probabilities.
     """
-    rows = list({row.key: row for row in rows if row.is_grounded and row.passages}.values())
-    journal = Journal(journal_path, {"calibrate": adapter, "model": generator.name})
-    likely = refusal_probabilities(rows, generator, adapter, journal, progress)
-    fitted = fit_threshold(
-        [likely[row.key] for row in rows], [bool(row.gold) for row in rows], max_wrong_refusals
-    )
-    return fitted.threshold
+    rows = _judgeable(rows)
+    marks = first_marks(rows, generator, adapter, _calibration(adapter, generator, journal_path), progress)
+    likely = [marks[row.key].refusal_probability for row in rows]
+    return fit_threshold(likely, [bool(row.gold) for row in rows], max_wrong_refusals).threshold
+
+
+def fit_refusal(
+    rows: Mapping[str, Sequence[EvaluationRow]],
+    generator: Generator,
+    adapter: str | None,
+    similarity: Similarity,
+    *,
+    max_wrong_refusals: float = MAX_WRONG_REFUSALS,
+    journal_path: Path | None = None,
+    progress: Progress = no_progress,
+) -> RefusalRule:
+    """A rule that weighs the model's doubt, its choice of a passage, and what the question shares with the passages.
+
+    Args:
+        rows: By kind of question; each kind counts the same and has at most `max_wrong_refusals`.
+
+    Raises:
+        EvaluationError: There are no answerable or no unanswerable rows.
+        GenerationError: The engine failed or does not tell probabilities.
+    """
+    kind_of = {row.key: kind for kind, found in rows.items() for row in found}
+    asked = _judgeable([row for found in rows.values() for row in found])
+    marks = first_marks(asked, generator, adapter, _calibration(adapter, generator, journal_path), progress)
+    seen = [row_asked(row, similarity) for row in asked]
+    found = [features(marks[row.key], one) for row, one in zip(asked, seen, strict=True)]
+    answerable, kinds = [bool(row.gold) for row in asked], [kind_of[row.key] for row in asked]
+    weights = fit_weights(found, answerable, kinds)
+    weighed = [RefusalRule(1.0, weights).weighed(values) for values in found]
+    threshold = fit_threshold(weighed, answerable, max_wrong_refusals, kinds).threshold
+    likely = [marks[row.key].likely for row in asked]
+    choice = fit_choice(likely, [one.similarities for one in seen], [row.gold for row in asked], kinds)
+    return RefusalRule(threshold, weights | ({CHOICE: choice} if choice else {}))
+
+
+def _judgeable(rows: Sequence[EvaluationRow]) -> list[EvaluationRow]:
+    return list({row.key: row for row in rows if row.is_grounded and row.passages}.values())
+
+
+def _calibration(adapter: str | None, generator: Generator, path: Path | None) -> Journal:
+    return Journal(path, {"calibrate": adapter, "model": generator.name, "kept": "first marks"})
 
 
 def evaluate_heading_questions(
     articles: Path,
     generator: Generator,
     adapter: str | None = None,
-    refusal_threshold: float | None = None,
+    refusal: Refusal = None,
     *,
     n: int = 240,
     seed: int = 0,
     journal_path: Path | None = None,
     progress: Progress = no_progress,
+    similarity: Similarity | None = None,
 ) -> EvaluationRun:
     """The heading protocol on a company's `articles.jsonl`; errors as for `evaluate_adapter`."""
     rows = heading_questions(articles, n=n, seed=seed)
     return evaluate_adapter(
-        rows, generator, adapter, refusal_threshold, journal_path=journal_path, progress=progress
+        rows, generator, adapter, refusal, journal_path=journal_path, progress=progress, similarity=similarity
     )
 
 
@@ -242,18 +289,19 @@ def evaluate_task(
     data: Path,
     generator: Generator,
     adapter: str | None = None,
-    refusal_threshold: float | None = None,
+    refusal: Refusal = None,
     *,
     knowledge_base: Searches | None = None,
     n: int = 240,
     seed: int = 0,
     journal_path: Path | None = None,
     progress: Progress = no_progress,
+    similarity: Similarity | None = None,
 ) -> dict[str, Any]:
     """The object that `frontdesk evaluate adapter --json` prints; errors as for `rows_for` and `evaluate_adapter`."""
     rows = rows_for(data, knowledge_base, n=n, seed=seed)
     run = evaluate_adapter(
-        rows, generator, adapter, refusal_threshold, journal_path=journal_path, progress=progress
+        rows, generator, adapter, refusal, journal_path=journal_path, progress=progress, similarity=similarity
     )
     intervals = {name: [round(i.low, 4), round(i.high, 4)] for name, i in run.intervals(seed=seed).items()}
     return {

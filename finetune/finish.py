@@ -18,6 +18,7 @@ from chatbot.adapter_files import (
     write_manifest,
 )
 from chatbot.prompt import PROMPT_FORMAT
+from chatbot.refusal import RefusalRule
 from finetune.errors import ExportError
 from finetune.export import export_gguf, read_peft
 from finetune.files import write_atomically
@@ -53,7 +54,7 @@ class Origin:
 class Measured:
     """What is known of an adapter before it is sealed."""
 
-    refusal_threshold: float | None = None
+    refusal: RefusalRule | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -91,7 +92,7 @@ def seal_adapter(out: Path, adapter_id: str, origin: Origin, measured: Measured)
         base_model=origin.base_model,
         base_sha256=base_digest(origin.base),
         prompt_format=PROMPT_FORMAT,
-        refusal_threshold=measured.refusal_threshold,
+        refusal_threshold=measured.refusal.threshold if measured.refusal else None,
         r=settings.r,
         lora_alpha=float(settings.lora_alpha),
         dataset_hash=str(origin.dataset["dataset_hash"]),
@@ -102,6 +103,7 @@ def seal_adapter(out: Path, adapter_id: str, origin: Origin, measured: Measured)
         conversations=origin.conversations,
         customers=origin.customers,
         languages=origin.languages,
+        refusal_weights=dict(measured.refusal.weights) if measured.refusal else {},
     )
     try:
         write_atomically(out / CARD, card_text(adapter_id, origin, measured).encode())
@@ -119,8 +121,16 @@ def card_text(adapter_id: str, origin: Origin, measured: Measured) -> str:
     if measured.metrics:
         rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in sorted(measured.metrics.items()))
         parts += ["## Measured", f"| figure | value |\n| --- | --- |\n{rows}"]
-    if measured.refusal_threshold is not None:
-        parts.append(f"It refuses from a probability of {measured.refusal_threshold:.4g} on.")
+    if measured.refusal is not None:
+        parts.append(f"It refuses from a probability of {measured.refusal.threshold:.4g} on.")
+        if weights := measured.refusal.weights:
+            parts.append(
+                "What this probability is made of (a logistic regression, see `chatbot/refusal.py`):"
+            )
+            parts.append(
+                "| feature | weight |\n| --- | --- |\n"
+                + "\n".join(f"| {n} | {w:.4g} |" for n, w in weights.items())
+            )
     return "\n\n".join(parts) + "\n"
 
 

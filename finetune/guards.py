@@ -19,8 +19,9 @@ from chatbot.generators.base import ChatTurn, Generator
 from chatbot.messages import Decision, Observation
 from chatbot.policy import decide
 from chatbot.prompt import Question
+from chatbot.refusal import Similarity
 from finetune.answering import Progress, no_progress
-from finetune.evaluate import EvaluationRun, evaluate_adapter
+from finetune.evaluate import EvaluationRun, Refusal, evaluate_adapter
 from finetune.evaluation_rows import EvaluationError, EvaluationRow
 from finetune.journal import Journal
 from finetune.metrics import RowScores
@@ -163,14 +164,21 @@ def follow_instructions(
 def refuse_and_answer(
     generator: Generator,
     adapter: str | None,
-    refusal_threshold: float | None,
+    refusal: Refusal,
     *,
     journal_path: Path | None = None,
     progress: Progress = no_progress,
+    similarity: Similarity | None = None,
 ) -> EvaluationRun:
     """The fixed refusals and their answerable twins, with metrics named `guard_…`; errors as for `evaluate_adapter`."""
     run = evaluate_adapter(
-        refusal_rows(), generator, adapter, refusal_threshold, journal_path=journal_path, progress=progress
+        refusal_rows(),
+        generator,
+        adapter,
+        refusal,
+        journal_path=journal_path,
+        progress=progress,
+        similarity=similarity,
     )
     scores = {f"guard/{k}": {PREFIX + n: v for n, v in row.items()} for k, row in run.scores.items()}
     return EvaluationRun(run.name, run.answers, scores, run.settings)

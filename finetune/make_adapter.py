@@ -1,6 +1,5 @@
 """From a recipe and its data to a measured adapter folder; each stage is on the disk, so a killed run goes on."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +8,15 @@ from chatbot.adapter_files import GGUF_WEIGHTS, AdapterManifest
 from chatbot.generators.base import Generator
 from chatbot.models import ModelStore, Purpose
 from chatbot.settings import Settings
+from finetune.calibration import calibration_rows
 from finetune.dataset.store import CARD, Dataset
-from finetune.evaluate import calibrate_refusal, evaluate_adapter
-from finetune.evaluation_rows import EvaluationRow, load_rows
-from finetune.files import write_atomically
+from finetune.evaluate import evaluate_adapter, fit_refusal
 from finetune.finish import Measured, Origin, export_weights, seal_adapter
 from finetune.lora import train
 from finetune.protocols import heading_questions
-from finetune.recipe import OnPart, Recipe, build_recipe, load_recipe, unseen_articles
+from finetune.recipe import OnPart, Recipe, build_recipe, load_recipe
 from knowledge_base.embed import TextEmbedder
+from knowledge_base.retrieve import comparing
 
 OpenGenerator = Callable[[Path, dict[str, Path]], Generator]
 """Opens the base with adapters in GGUF by id."""
@@ -55,7 +54,7 @@ def make_adapter(
     open_generator: OpenGenerator,
     progress: OnPart = lambda name, done, total: None,
 ) -> AdapterManifest:
-    """Builds the examples, trains, fits the refusal threshold, measures on the held-out company, and seals.
+    """Builds the examples, trains, fits the refusal, measures on the held-out company, and seals.
 
     Args:
         data: Folder with the recipe's data.
@@ -78,7 +77,7 @@ def make_adapter(
     export_weights(stages.run, out, base)
     generator = open_generator(base, {recipe.id: out / GGUF_WEIGHTS})
     try:
-        measured = _measured(recipe, data, stages, generator, progress)
+        measured = _measured(recipe, data, stages, generator, embedder, progress)
     finally:
         generator.close()
     origin = Origin(recipe.base_model, base, dataset.card(), recipe.train, recipe.about)
@@ -93,33 +92,29 @@ def _built(recipe: Recipe, data: Path, stages: Stages, embedder: TextEmbedder, p
     return dataset
 
 
-def _measured(recipe: Recipe, data: Path, stages: Stages, generator: Generator, progress: OnPart) -> Measured:
-    threshold = calibrate_refusal(
-        calibration_rows(recipe, data, stages),
+def _measured(
+    recipe: Recipe, data: Path, stages: Stages, generator: Generator, embedder: TextEmbedder, progress: OnPart
+) -> Measured:
+    similarity = comparing(embedder)
+    refusal = fit_refusal(
+        calibration_rows(recipe, data, stages.work, embedder),
         generator,
         recipe.id,
+        similarity,
         journal_path=stages.journal("calibration"),
-        progress=lambda done, total: progress("refusal threshold", done, total),
+        progress=lambda done, total: progress("refusal", done, total),
     )
     run = evaluate_adapter(
         heading_questions(data / recipe.held_out),
         generator,
         recipe.id,
-        threshold,
+        refusal,
         journal_path=stages.journal("held-out"),
         progress=lambda done, total: progress("held-out company", done, total),
+        similarity=similarity,
     )
     run.save(stages.work / "held-out.json")
-    return Measured(threshold, {name: round(value, 4) for name, value in run.metrics.items()})
-
-
-def calibration_rows(recipe: Recipe, data: Path, stages: Stages) -> list[EvaluationRow]:
-    """What the threshold is fitted on: the validation part, and headings of articles that no example is made of."""
-    articles = stages.work / "unseen-articles.jsonl"
-    lines = (json.dumps(row) + "\n" for row in unseen_articles(recipe, data))
-    write_atomically(articles, "".join(lines).encode())
-    headings = heading_questions(articles, n=recipe.calibration_headings, seed=recipe.seed)
-    return [*load_rows(stages.dataset / "validation.jsonl"), *headings]
+    return Measured(refusal, {name: round(value, 4) for name, value in run.metrics.items()})
 
 
 def make_adapter_from_settings(

@@ -26,6 +26,7 @@ from knowledge_base.lexical import LexicalIndex
 PASSAGES = 3
 """Passages in a prompt, as when answering."""
 WITHHELD_EVERY = 5
+_WIDE = 12  # passages looked at, so that enough are left when a document is withheld
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 _LIST_MARK = re.compile(r"^\s*(?:[-*+>]|\d{1,2}[.)])\s+", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -191,12 +192,20 @@ def grounded_row(
 
 
 def human_questions(
-    questions: Path, knowledge_base: Searches, *, language: str = "en", company: str = ""
+    questions: Path,
+    knowledge_base: Searches,
+    *,
+    language: str = "en",
+    company: str = "",
+    withheld: bool = False,
 ) -> list[EvaluationRow]:
     """Rows from {question, answer, relevant: [document id]} with the passages that are really found.
 
     Without `relevant` a question must be refused. A question whose document is not found is left out: whether the
     passages that were found hold its answer is not known.
+
+    Args:
+        withheld: Only the questions that have a document, each with the next best passages and none of that document.
 
     Raises:
         EvaluationError: The file cannot be read, lacks a part or has no question in this language.
@@ -206,7 +215,7 @@ def human_questions(
         if not isinstance(record.get("question"), str) or not isinstance(record.get("relevant"), list):
             raise EvaluationError(f"{questions.name}, line {number} lacks `question` or `relevant`.")
         if record.get("language", "en") == language:
-            rows += _human_row(record, knowledge_base, company)
+            rows += (_withheld_row if withheld else _human_row)(record, knowledge_base, company)
     if not rows:
         raise EvaluationError(f"{questions.name} has no questions in {language!r}.")
     return rows
@@ -215,19 +224,36 @@ def human_questions(
 def _human_row(record: dict[str, Any], knowledge_base: Searches, company: str) -> list[EvaluationRow]:
     found = knowledge_base.retrieve(record["question"]).chunks[:PASSAGES]
     passages = [Passage.of(n, retrieved.chunk) for n, retrieved in enumerate(found, 1)]
-    relevant = {str(document).removeprefix(FAQ_PREFIX) for document in record["relevant"]}
+    relevant = _relevant(record)
     gold = [p.number for p in passages if p.document_id in relevant]
     if not passages or (relevant and not gold):
         return []
-    row = grounded_row(
+    return [_asked_of(record, passages, gold, company, str(record.get("kind", "human")))]
+
+
+def _withheld_row(record: dict[str, Any], knowledge_base: Searches, company: str) -> list[EvaluationRow]:
+    relevant = _relevant(record)
+    found = [hit.chunk for hit in knowledge_base.retrieve(record["question"], _WIDE).chunks]
+    others = [chunk for chunk in found if chunk.document_id.removeprefix(FAQ_PREFIX) not in relevant]
+    passages = [Passage.of(n, chunk) for n, chunk in enumerate(others[:PASSAGES], 1)]
+    return [_asked_of(record, passages, [], company, "withheld")] if relevant and passages else []
+
+
+def _relevant(record: dict[str, Any]) -> set[str]:
+    return {str(document).removeprefix(FAQ_PREFIX) for document in record["relevant"]}
+
+
+def _asked_of(
+    record: dict[str, Any], passages: Sequence[Passage], gold: Sequence[int], company: str, kind: str
+) -> EvaluationRow:
+    return grounded_row(
         [(p.document_id, p.title, p.text) for p in passages],
         Question(record["question"]),
         references=_references(record.get("answer")),
         gold=gold,
         company=company,
-        kind=str(record.get("kind", "human")),
+        kind=kind,
     )
-    return [row]
 
 
 def passage_questions(questions: Path, *, seed: int = 0, company: str = "") -> list[EvaluationRow]:

@@ -25,6 +25,7 @@ from chatbot.adapter_files import (
 from chatbot.generators.base import Generator
 from chatbot.messages import Observation
 from chatbot.model_files import sha256_of
+from chatbot.refusal import RefusalRule, Similarity
 from chatbot.understand import language_of
 from finetune.compare import write_side_by_side
 from finetune.dataset.store import Dataset
@@ -59,8 +60,16 @@ class Contestant:
 
     name: str
     adapter: str
-    threshold: float | None
+    refusal: RefusalRule | None
     digest: str
+
+    @property
+    def refusal_digest(self) -> str:
+        """Names the rule of its refusals, for the names of files."""
+        if self.refusal is None or not self.refusal.weights:
+            return str(self.refusal and self.refusal.threshold)
+        weights = json.dumps(dict(self.refusal.weights), sort_keys=True)
+        return f"{self.refusal.threshold}-{hashlib.sha256(weights.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +127,7 @@ class _Proving:
             others = [Contestant(BASE, NO_ADAPTER, None, self._base_digest[:12])]
             if len(folders) > 1 and current:
                 serving = current.manifest
-                others.insert(
-                    0, Contestant(serving.id, serving.id, serving.refusal_threshold, _digest_of(serving))
-                )
+                others.insert(0, Contestant(serving.id, serving.id, serving.refusal, _digest_of(serving)))
             proofs = {other.name: self._asked(other, rows, generator) for other in others}
         return self._judged(candidate, proofs, manifest)
 
@@ -129,10 +136,10 @@ class _Proving:
     ) -> Contestant:
         if (self._adapter / MANIFEST).is_file():
             manifest = read_manifest(self._adapter)
-            return Contestant(self._id, self._id, manifest.refusal_threshold, _weights_digest(self._adapter))
+            return Contestant(self._id, self._id, manifest.refusal, _weights_digest(self._adapter))
         self._teller.stage("fit refusal threshold")
         digest = _weights_digest(self._adapter)
-        threshold = None
+        refusal = None
         chosen = held_out([row for row in rows if row.is_grounded], self._order.calibration, 0.5)
         if any(row.must_refuse for row in chosen) and any(row.gold for row in chosen):
             threshold = calibrate_refusal(
@@ -142,27 +149,42 @@ class _Proving:
                 journal_path=self._journal(digest, "calibration"),
                 progress=self._teller.tell,
             )
-        return Contestant(self._id, self._id, threshold, digest)
+            refusal = RefusalRule(threshold)
+        return Contestant(self._id, self._id, refusal, digest)
 
     def _asked(self, who: Contestant, rows: Sequence[EvaluationRow], generator: Generator) -> Proof:
         """Held-out questions and guard sets, for one contestant."""
+        if who.refusal and who.refusal.compares:
+            with self._tools.similarity() as similarity:
+                return self._asked_with(who, rows, generator, similarity)
+        return self._asked_with(who, rows, generator, None)
+
+    def _asked_with(
+        self,
+        who: Contestant,
+        rows: Sequence[EvaluationRow],
+        generator: Generator,
+        similarity: Similarity | None,
+    ) -> Proof:
         self._teller.stage(f"ask {who.name}: held-out questions")
         heldout = evaluate_adapter(
             rows,
             generator,
             who.adapter,
-            who.threshold,
+            who.refusal,
             name=who.name,
-            journal_path=self._journal(who.digest, f"answers-{who.threshold}"),
+            journal_path=self._journal(who.digest, f"answers-{who.refusal_digest}"),
             progress=self._teller.tell,
+            similarity=similarity,
         )
         self._teller.stage(f"ask {who.name}: guard questions")
         guarded = refuse_and_answer(
             generator,
             who.adapter,
-            who.threshold,
-            journal_path=self._journal(who.digest, f"guards-{who.threshold}"),
+            who.refusal,
+            journal_path=self._journal(who.digest, f"guards-{who.refusal_digest}"),
             progress=self._teller.tell,
+            similarity=similarity,
         )
         self._teller.stage(f"ask {who.name}: instructions")
         followed = follow_instructions(
@@ -201,7 +223,7 @@ class _Proving:
             customers=tuple(about.get("customer_keys", ())),
             languages=_languages(proof.heldout),
         )
-        return seal_adapter(self._adapter, self._id, origin, Measured(ours.threshold, metrics))
+        return seal_adapter(self._adapter, self._id, origin, Measured(ours.refusal, metrics))
 
     def _judged(
         self, candidate: Proof, others: Mapping[str, Proof], manifest: AdapterManifest

@@ -1,14 +1,20 @@
-"""From which probability of "I do not know" to refuse: a pure fit on questions whose right outcome is known."""
+"""From when on to refuse: pure fits on questions whose right outcome is known."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from chatbot.refusal import BIAS, chosen
 from finetune.evaluation_rows import EvaluationError
 
 _TINY = 1e-12
+_RIDGE = 0.02
+_STEPS = 50
+_CHOICES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
+_UNSIGNED = frozenset({"heading"})
+_AGAINST_AN_ANSWER = frozenset({"doubt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +34,18 @@ class RefusalFit:
 
 
 def fit_threshold(
-    probabilities: Sequence[float], answerable: Sequence[bool], max_wrong_refusals: float
+    probabilities: Sequence[float],
+    answerable: Sequence[bool],
+    max_wrong_refusals: float,
+    kinds: Sequence[str] | None = None,
 ) -> RefusalFit:
     """The threshold with the best refusal recall among those with few enough wrong refusals.
 
     Among thresholds that do the same it lies in the middle (of the log odds), where it is most likely to hold on
     other questions.
+
+    Args:
+        kinds: Of the questions; each kind may have no more wrong refusals than all together.
 
     Raises:
         EvaluationError: There are no answerable or no unanswerable questions.
@@ -49,7 +61,9 @@ def fit_threshold(
     cuts = _cuts(odds)
     wrongly = (right[None] >= cuts[:, None]).mean(axis=1)
     rightly = (wrong[None] >= cuts[:, None]).mean(axis=1)
-    allowed = np.flatnonzero(wrongly <= max_wrong_refusals + 1e-9)
+    of_kind = np.array(kinds or [""] * len(odds))[may_answer]
+    by_kind = [(right[of_kind == kind][None] >= cuts[:, None]).mean(axis=1) for kind in np.unique(of_kind)]
+    allowed = np.flatnonzero(np.max([wrongly, *by_kind], axis=0) <= max_wrong_refusals + 1e-9)
     best = max(allowed, key=lambda at: (rightly[at], -wrongly[at]))
     return RefusalFit(
         threshold=1 / (1 + math.exp(-cuts[best])),
@@ -77,3 +91,86 @@ def _auroc(higher: "np.typing.NDArray[np.float64]", lower: "np.typing.NDArray[np
     above = (higher[:, None] > lower[None]).mean()
     ties = (higher[:, None] == lower[None]).mean()
     return float(above + ties / 2)
+
+
+def fit_weights(
+    rows: Sequence[Mapping[str, float]], answerable: Sequence[bool], kinds: Sequence[str]
+) -> dict[str, float]:
+    """Weights of a logistic regression that tells what must be refused, by feature and `bias`.
+
+    The answerable and the unanswerable questions of each kind count as the root of how many there are, so that neither
+    the many nor a few alone decide. A feature that
+    comes out against its meaning (likeness that speaks for a refusal) says something of the rows only, and is left out.
+
+    Args:
+        rows: Features of each question, the same ones in all.
+        kinds: Of the questions.
+
+    Raises:
+        EvaluationError: There are no answerable or no unanswerable questions.
+    """
+    refuse = ~np.array(answerable, bool)
+    if refuse.all() or not refuse.any():
+        raise EvaluationError(
+            "Refusal weights need questions that the passages answer and questions that they do not."
+        )
+    cells = [f"{kind}\n{r}" for kind, r in zip(kinds, refuse, strict=True)]
+    counted = {cell: cells.count(cell) for cell in cells}
+    each = np.array([counted[cell] ** -0.5 for cell in cells])
+    names = list(rows[0])
+    while True:
+        values = np.array([[row[name] for name in names] for row in rows], np.float64).reshape(len(rows), -1)
+        weights = dict(zip((BIAS, *names), _regressed(values, refuse, each / each.mean()), strict=True))
+        against = {name: _against(name, weights[name]) for name in names}
+        worst = max(against, key=against.__getitem__, default="")
+        if not worst or against[worst] <= 0:
+            return weights
+        names.remove(worst)
+
+
+def _against(name: str, weight: float) -> float:
+    """How far a weight lies on the wrong side of zero."""
+    if name in _UNSIGNED:
+        return 0.0
+    return -weight if name in _AGAINST_AN_ANSWER else weight
+
+
+def _regressed(
+    values: "np.typing.NDArray[np.float64]",
+    refuse: "np.typing.NDArray[np.bool_]",
+    each: "np.typing.NDArray[np.float64]",
+) -> list[float]:
+    """Bias and weights by Newton's method, with a small ridge on standardised features."""
+    middle, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
+    x = np.hstack([np.ones((len(values), 1)), (values - middle) / spread])
+    ridge = _RIDGE * len(values) * np.diag([0.0, *[1.0] * values.shape[1]])
+    found = np.zeros(x.shape[1])
+    for _ in range(_STEPS):
+        likely = 1 / (1 + np.exp(-np.clip(x @ found, -30, 30)))
+        slope = x.T @ (each * (likely - refuse)) + ridge @ found
+        curve = (x * (each * likely * (1 - likely) + 1e-9)[:, None]).T @ x + ridge
+        found = found - np.linalg.solve(curve, slope)
+    weights = found[1:] / spread
+    return [float(found[0] - weights @ middle), *map(float, weights)]
+
+
+def fit_choice(
+    likely: Sequence[Sequence[float]],
+    similarities: Sequence[Sequence[float]],
+    gold: Sequence[Collection[int]],
+    kinds: Sequence[str],
+) -> float:
+    """The weight of similarity with which the right passage is chosen most often; the smallest of equal ones.
+
+    Args:
+        likely: How likely the model begins with each passage, by question.
+        gold: Numbers of the right passages; questions without any do not count.
+        kinds: Of the questions; each kind counts the same.
+    """
+    rows = [row for row in zip(likely, similarities, gold, kinds, strict=True) if row[2]]
+    of_kind = [kind for *_, kind in rows]
+
+    def right(weight: float) -> float:
+        return sum((chosen(p, s, weight) in g) / of_kind.count(kind) for p, s, g, kind in rows)
+
+    return max(_CHOICES, key=lambda weight: (round(right(weight), 9), -weight))

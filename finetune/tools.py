@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from chatbot.adapter_choice import AdapterShelf
 from chatbot.adapter_files import GGUF_WEIGHTS, Adapter
 from chatbot.errors import ModelError
 from chatbot.generators.base import Generator
 from chatbot.models import ModelStore, Purpose
+from chatbot.refusal import Similarity
 from chatbot.settings import Settings
 from finetune.dataset.from_knowledge_base import Searchable
 from finetune.guard_templates import write_faq
@@ -17,6 +19,9 @@ from finetune.guards import SearchesFaq
 from finetune.hearing import Hearing, Transcribe
 from finetune.redact import Redaction, redaction_from_settings
 from finetune.registry import AdapterRegistry
+
+if TYPE_CHECKING:
+    from knowledge_base.embed import Embedder
 
 
 class Tools:
@@ -63,19 +68,35 @@ class Tools:
     def fixed_faq(self) -> Iterator[SearchesFaq]:
         """A knowledge base of the guard set of template intents alone, with the embedder that serves."""
         from knowledge_base.base import KnowledgeBase
-        from knowledge_base.embed import Embedder
 
-        settings = self.settings
-        model = self._models.resolve(settings.embedder, Purpose.EMBEDDER)
-        embedder = Embedder(model, settings.threads, settings.models_path / "onnx")
         with TemporaryDirectory(prefix="frontdesk-guard-") as folder:
-            knowledge_base = KnowledgeBase(Path(folder) / "index", embedder, settings.knowledge_base)
+            knowledge_base = KnowledgeBase(
+                Path(folder) / "index", self._embedder(), self.settings.knowledge_base
+            )
             try:
                 write_faq(Path(folder) / "faq.jsonl")
                 knowledge_base.add_path(Path(folder) / "faq.jsonl")
                 yield knowledge_base
             finally:
                 knowledge_base.close()
+
+    @contextmanager
+    def similarity(self) -> Iterator[Similarity]:
+        """How near a question's passages are to the embedder that serves."""
+        from knowledge_base.retrieve import comparing
+
+        embedder = self._embedder()
+        try:
+            yield comparing(embedder)
+        finally:
+            embedder.close()
+
+    def _embedder(self) -> "Embedder":
+        from knowledge_base.embed import Embedder
+
+        settings = self.settings
+        model = self._models.resolve(settings.embedder, Purpose.EMBEDDER)
+        return Embedder(model, settings.threads, settings.models_path / "onnx")
 
     @contextmanager
     def generator(self, adapters: Mapping[str, Path]) -> Iterator[Generator]:

@@ -36,6 +36,26 @@ MAX_UNKNOWN_SHARE = 0.2
 _WINDOW_TOKENS = 96  # of a long question, where models see nothing past their limit
 
 
+def comparing(embedder: TextEmbedder) -> Callable[[str, Sequence[str]], list[float]]:
+    """Compares a question with passages as `Retriever.retrieve` does: gives the `dense` score of each.
+
+    For passages that come without a search. A passage is its `embedding_text`.
+    """
+
+    def similarities(question: str, passages: Sequence[str]) -> list[float]:
+        pieces = _pieces(embedder, question.strip()[:_MAX_QUERY_CHARS])
+        if not pieces or not passages:
+            return [0.0] * len(passages)
+        found = embedder.encode(passages) @ embedder.encode(pieces, "query").T
+        return [float(score) for score in found.max(axis=1)]
+
+    return similarities
+
+
+def _pieces(embedder: TextEmbedder, text: str) -> list[str]:
+    return windows(text, embedder.count_tokens, _WINDOW_TOKENS)
+
+
 def fuse_rankings(
     rankings: Mapping[str, Sequence[str]], k: int, weights: Mapping[str, float] | None = None
 ) -> list[tuple[str, float]]:
@@ -180,8 +200,7 @@ class Retriever:
         if self._embedder.unknown_share(text) > MAX_UNKNOWN_SHARE:
             coverage = snapshot.characters.coverage(text)
             return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text), is_read=False)
-        pieces = windows(text, self._embedder.count_tokens, _WINDOW_TOKENS)
-        vectors = self._embedder.encode(pieces, "query")
+        vectors = self._embedder.encode(_pieces(self._embedder, text), "query")
         dense = snapshot.chunk_vectors @ vectors.T
         phrasings = snapshot.phrasing_vectors @ vectors.mean(axis=0)
         return _Sight(dense.mean(axis=1), dense.max(axis=1), bm25, phrasings)

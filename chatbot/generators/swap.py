@@ -44,8 +44,8 @@ class TurnGenerator:
 
     Attributes:
         adapter_id: For the answer's evidence; `none` is the bare base.
-        refusal_threshold: The adapter's own, None where it has none.
-        languages: Those that the threshold was fitted in.
+        refusal: From when on the adapter refuses, None where nothing was fitted.
+        languages: Those that it was fitted in.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TurnGenerator:
         self.context_tokens = generator.context_tokens
         self.sees_images = generator.sees_images
         self.adapter_id = adapter.id if adapter else NO_ADAPTER
-        self.refusal_threshold = adapter.manifest.refusal_threshold if adapter else None
+        self.refusal = adapter.manifest.refusal if adapter else None
         self.languages = adapter.manifest.languages if adapter else ()
         self._generator = generator
         self._adapter = adapter.id if adapter else usual

@@ -25,6 +25,7 @@ from chatbot.adapter_files import (
 )
 from chatbot.errors import AdapterError
 from chatbot.prompt import PROMPT_FORMAT
+from chatbot.refusal import RefusalRule
 from tests.chatbot.tiny_adapters import BASE_SHA256, MANIFEST, make_adapter, write_gguf
 
 
@@ -204,3 +205,34 @@ def test_a_manifest_tells_what_it_learned_from_without_naming_anybody(folder: Pa
     assert not trained_on(manifest)
     assert "anna" not in (folder / "adapter.json").read_text()
     assert len(erasure_key("anna@wren.example")) == 24
+
+
+def test_a_manifest_from_before_there_were_refusal_weights_goes_by_the_models_own_doubt(folder: Path) -> None:
+    manifest = json.loads((folder / "adapter.json").read_text())
+    del manifest["refusal_weights"]
+    (folder / "adapter.json").write_text(json.dumps(manifest))
+    assert load_adapter(folder).manifest.refusal == RefusalRule(0.4)
+    rewrite(folder, refusal_threshold=None)
+    assert load_adapter(folder).manifest.refusal is None
+
+
+def test_refusal_weights_come_with_the_manifest(folder: Path) -> None:
+    weights = {"bias": 0.5, "doubt": 1.0, "question_similarity": -2.0}
+    rewrite(folder, refusal_weights=weights)
+    assert load_adapter(folder).manifest.refusal == RefusalRule(0.4, weights)
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ({"doubt": 1.0, "mood": 2.0}, "weighs mood, which this release does not know"),
+        ({"doubt": float("inf")}, "no number"),
+        ({"doubt": "much"}, "damaged"),
+    ],
+)
+def test_refusal_weights_that_cannot_be_used_are_named(
+    folder: Path, weights: dict[str, object], says: str
+) -> None:
+    rewrite(folder, refusal_weights=weights)
+    with pytest.raises(AdapterError, match=says):
+        load_adapter(folder)

@@ -65,6 +65,15 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Adapter]:
 
 
 @pytest.fixture
+def weighing(tmp_path: Path) -> Adapter:
+    """Refuses an unsure answer unless most words of the question are in the passage."""
+    weights = {"bias": 4.0, "doubt": 1.0, "question_similarity": -5.0}
+    return load_adapter(
+        make_adapter(tmp_path / "weighing", id="weighing", refusal_threshold=0.5, refusal_weights=weights)
+    )
+
+
+@pytest.fixture
 def make_desk(tmp_path: Path, settings: Settings) -> Iterator[Callable[..., Desk]]:
     desks: list[Desk] = []
 
@@ -149,6 +158,31 @@ def test_an_error_code_that_a_passage_explains_is_answered_whatever_the_adapter_
     assert done.citations[0].document_id == CODES.document_id
     assert desk.engine.prefixes == ["[1]"]
     assert desk.evidence.refusal_probability == 0.99
+
+
+def test_with_weights_the_nearness_of_the_passages_counts_beside_the_doubt(
+    make_desk: MakeDesk, weighing: Adapter
+) -> None:
+    """The fake knowledge base calls the share of the question's words the similarity."""
+    desk = make_desk(weighing, likely=UNSURE)
+    assert desk.answer("Can I return a Dot?").decision is Decision.GENERATE
+    near = desk.evidence.refusal_probability
+    assert desk.answer("Can I return a broken Dot?").decision is Decision.DECLINE
+    far = desk.evidence.refusal_probability
+    assert near is not None
+    assert far is not None
+    assert near < 0.5 <= far
+    assert f"with probability {far:.2f}, at least 0.50" in desk.evidence.reasons[-1]
+
+
+def test_with_weights_the_nearest_passage_may_begin_the_answer(make_desk: MakeDesk, tmp_path: Path) -> None:
+    weights = {"passage_similarity": 10.0}
+    choosing = load_adapter(
+        make_adapter(tmp_path / "choosing", id="choosing", refusal_threshold=0.9, refusal_weights=weights)
+    )
+    desk = make_desk(choosing, likely={"0": 0.1, "1": 0.4, "2": 0.5})
+    desk.answer("Can I return a Dot?")  # "return" is in the first passage alone
+    assert desk.engine.prefixes == ["[1]"]
 
 
 @pytest.mark.parametrize(("adapter", "name"), [("plain", "plain"), (None, "none")])

@@ -1,7 +1,10 @@
 """How an answer begins is asked before it is written, in the tokens that a model has learned."""
 
+from pathlib import Path
+
 import pytest
 
+from chatbot.adapter_files import load_adapter
 from chatbot.draft import begin
 from chatbot.first_mark import FirstMark, first_mark
 from chatbot.generators.base import ChatTurn
@@ -12,6 +15,7 @@ from chatbot.prompt import Passage
 from chatbot.settings import Settings
 from finetune.dataset.example import Example
 from finetune.encoding import encode
+from tests.chatbot.tiny_adapters import make_adapter
 from tests.conftest import ModelFiles
 from tests.fakes import FakeGenerator
 
@@ -45,6 +49,20 @@ def test_without_a_calibrated_adapter_the_model_begins_as_it_likes(settings: Set
     assert draft.begins is None
     assert draft.prefix == ""
     assert "".join(draft.pieces(settings)) == FakeGenerator().says
+
+
+def test_a_rule_that_compares_words_says_nothing_of_a_screen(settings: Settings, tmp_path: Path) -> None:
+    weights = {"bias": 9.0, "question_similarity": -1.0}
+    adapter = load_adapter(make_adapter(tmp_path / "a", refusal_threshold=0.5, refusal_weights=weights))
+    passages = [Passage(1, "returns", "Returns", "", "Within 45 days.")]
+    generator = TurnGenerator(FakeGenerator(likely={"0": 0.1, "1": 0.9}), adapter)
+    typed = begin(generator, (), passages, Observation("What is this?"), (), settings)
+    assert typed.refusal_probability is not None
+    assert typed.refusal_probability > 0.9
+    shown = begin(generator, (), passages, Observation("What is this?", documents=("E-7",)), (), settings)
+    assert (shown.refusal_probability, shown.prefix) == (None, "[1]")
+    nothing = begin(generator, (), (), Observation("What is this?", documents=("E-7",)), (), settings)
+    assert nothing.refusal_probability == 1
 
 
 @pytest.mark.models

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,11 +8,19 @@ import pytest
 from chatbot.errors import StorageError
 from chatbot.generators.base import ChatTurn
 from chatbot.prompt import Passage, Question, render_conversation
-from finetune.evaluate import EvaluationRun, calibrate_refusal, evaluate_adapter, evaluate_task, rows_for
+from chatbot.refusal import RefusalRule
+from finetune.evaluate import (
+    EvaluationRun,
+    calibrate_refusal,
+    evaluate_adapter,
+    evaluate_task,
+    fit_refusal,
+    rows_for,
+)
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, passages_in, row_of, save_rows
 from finetune.journal import Journal
 from finetune.protocols import heading_questions, human_questions, passage_questions, sections_of
-from finetune.thresholds import fit_threshold
+from finetune.thresholds import fit_choice, fit_threshold, fit_weights
 from tests.conftest import ModelFiles
 from tests.fakes import CODES, RETURNS, FakeKnowledgeBase
 from tests.finetune.answering_model import ROWS, KilledError, TableModel, good_model, row
@@ -174,6 +184,13 @@ def test_nothing_to_ask_is_an_error() -> None:
 # The refusal threshold
 
 
+class Unasked(TableModel):
+    """Must not be asked anything."""
+
+    def choose(self, *_: object, **__: object) -> tuple[float, ...]:
+        raise KilledError
+
+
 def test_the_threshold_lies_between_answerable_and_unanswerable(tmp_path: Path) -> None:
     threshold = calibrate_refusal(ROWS, good_model(), "a", journal_path=tmp_path / "odds.jsonl")
     assert 0.05 < threshold < 0.8
@@ -197,6 +214,70 @@ def test_a_probability_that_tells_nothing_refuses_nobody() -> None:
     assert fit.auroc == 0.5
     assert fit.refusal_recall == 0
     assert fit.threshold > 0.5
+
+
+def test_no_kind_of_question_may_pay_for_the_others() -> None:
+    probabilities = [0.1] * 38 + [0.7, 0.8] + [0.75] * 10
+    answerable, kinds = [True] * 40 + [False] * 10, ["many"] * 36 + ["few"] * 4 + ["many"] * 10
+    assert fit_threshold(probabilities, answerable, 0.05).refusal_recall == 1
+    assert fit_threshold(probabilities, answerable, 0.05, kinds).refusal_recall == 0
+
+
+def test_weights_follow_what_tells_the_questions_apart() -> None:
+    rows = [{"doubt": d, "similarity": s} for d in (-3.0, -1.0, 1.0, 3.0) for s in (0.2, 0.4, 0.6, 0.8)]
+    answerable = [row["doubt"] / 5 - row["similarity"] < -0.4 for row in rows]
+    weights = fit_weights(rows, answerable, ["all"] * len(rows))
+    assert weights["doubt"] > 0 > weights["similarity"]
+    rule = RefusalRule(0.5, weights)
+    assert [rule.weighed(row) < 0.5 for row in rows] == answerable
+
+
+def test_a_likeness_that_would_speak_for_a_refusal_is_left_out() -> None:
+    rows = [{"doubt": float(n % 5), "similarity": n / 20} for n in range(20)]
+    weights = fit_weights(rows, [n < 10 for n in range(20)], ["all"] * 20)
+    assert "similarity" not in weights
+
+
+def test_a_kind_of_question_counts_for_itself_beside_the_others() -> None:
+    rows = [{"doubt": 1.0}] * 6 + [{"doubt": -1.0}] * 6
+    answerable = [True, False, False, False, False, False] + [True] * 5 + [False]
+    alone = fit_weights(rows, answerable, ["all"] * 12)
+    doubled = fit_weights(rows + rows[:6], answerable + answerable[:6], ["all"] * 12 + ["more"] * 6)
+    assert alone["doubt"] > 0
+    assert doubled["bias"] != pytest.approx(alone["bias"], abs=1e-3)
+
+
+def test_weights_need_both_kinds_of_questions() -> None:
+    with pytest.raises(EvaluationError, match="do not"):
+        fit_weights([{"doubt": 1.0}], [False], ["all"])
+
+
+def _by_words(question: str, passages: Sequence[str]) -> list[float]:
+    """Near are the questions that the lamp shop answers."""
+    return [0.1 if "heavy" in question or "founded" in question else 0.9] * len(passages)
+
+
+def test_likeness_counts_in_the_choice_of_a_passage_as_far_as_it_finds_the_right_one() -> None:
+    likely, near = [(0.4, 0.6), (0.1, 0.9)], [(0.9, 0.7), (0.8, 0.7)]
+    assert fit_choice(likely, near, [{1}, {2}], ["all"] * 2) == 3.0
+    assert fit_choice(likely, near, [{2}, {2}], ["all"] * 2) == 0.0
+    assert fit_choice(likely, near, [(), {2}], ["all"] * 2) == 0.0
+
+
+def test_a_rule_is_fitted_and_asked_by_the_same_features(tmp_path: Path) -> None:
+    unsure = replace(good_model(), refuses={})  # its doubt tells nothing
+    path = tmp_path / "marks.jsonl"
+    rule = fit_refusal({"people": ROWS}, unsure, "a", _by_words, journal_path=path)
+    assert rule.weights["question_similarity"] < 0
+    run = evaluate_adapter(ROWS, unsure, "a", rule, similarity=_by_words)
+    assert (run.metrics["refusal_recall"], run.metrics["wrong_refusal_rate"]) == (1, 0)
+    assert run.settings["refusal_weights"] == dict(rule.weights)
+    assert fit_refusal({"people": ROWS}, Unasked(), "a", _by_words, journal_path=path) == rule
+
+
+def test_a_rule_that_compares_needs_something_to_compare_with() -> None:
+    with pytest.raises(EvaluationError, match="how near the passages are"):
+        evaluate_adapter(ROWS, good_model(), "a", RefusalRule(0.5, {"question_similarity": -1.0}))
 
 
 def test_a_threshold_needs_both_kinds_of_questions() -> None:
@@ -262,6 +343,18 @@ def test_human_questions_get_the_passages_that_are_found(tmp_path: Path) -> None
     assert "45 days" in rows[0].passages[gold - 1]
     with pytest.raises(EvaluationError, match="'fr'"):
         human_questions(path, FakeKnowledgeBase(), language="fr")
+
+
+def test_a_withheld_question_gets_the_next_best_passages(tmp_path: Path) -> None:
+    questions = [
+        {"question": "return a Dot?", "relevant": ["returns"]},
+        {"question": "codes?", "relevant": []},
+    ]
+    path = write_jsonl(tmp_path / "questions.jsonl", questions)
+    (only,) = human_questions(path, FakeKnowledgeBase(chunks=(CODES, RETURNS)), withheld=True)
+    assert only.must_refuse
+    assert only.question == "return a Dot?"
+    assert [passage.split("\n")[0] for passage in only.passages] == [CODES.title]
 
 
 def test_passage_questions_come_answerable_and_withheld(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 from chatbot.adapter_files import base_digest, load_adapter
 from chatbot.errors import AdapterError
 from chatbot.prompt import PROMPT_FORMAT
+from chatbot.refusal import RefusalRule
 from finetune.dataset import Dataset
 from finetune.dataset.example import Context
 from finetune.errors import ExportError
@@ -41,7 +42,7 @@ def _origin(base: Path) -> Origin:
 
 def test_a_sealed_folder_is_what_serving_loads(run: Path, base: Path, tmp_path: Path) -> None:
     out = export_weights(run, tmp_path / "out", base)
-    seal_adapter(out, "tiny-1", _origin(base), Measured(0.3, {"answer_f1": 0.5}))
+    seal_adapter(out, "tiny-1", _origin(base), Measured(RefusalRule(0.3, {"doubt": 1.5}), {"answer_f1": 0.5}))
     adapter = load_adapter(out, base_digest(base), PROMPT_FORMAT)
     assert adapter.gguf.is_file()
     assert adapter.peft == out
@@ -75,13 +76,16 @@ def test_a_changed_file_is_noticed(run: Path, base: Path, tmp_path: Path) -> Non
 
 def test_the_card_says_what_it_is_made_of(run: Path, base: Path, tmp_path: Path) -> None:
     out = export_weights(run, tmp_path / "out", base)
-    seal_adapter(out, "tiny-1", _origin(base), Measured(0.25, {"answer_f1": 0.5}))
+    seal_adapter(
+        out, "tiny-1", _origin(base), Measured(RefusalRule(0.25, {"doubt": 1.5}), {"answer_f1": 0.5})
+    )
     card = (out / "card.md").read_text("utf-8")
     assert "Made of nothing." in card
     assert "| refusal | 3 | 1 |" in card
     assert "- `epochs`: 0.5" in card
     assert "| answer_f1 | 0.5 |" in card
     assert "probability of 0.25" in card
+    assert "| doubt | 1.5 |" in card
     assert str(base) not in card
 
 

@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 from app import cli
 from chatbot.adapter_files import AdapterManifest, base_digest, load_adapter
 from chatbot.prompt import PROMPT_FORMAT
+from chatbot.refusal import CHOICE, FEATURES
+from finetune.calibration import calibration_rows
 from finetune.evaluate import EvaluationRun
-from finetune.make_adapter import Stages, calibration_rows, make_adapter
+from finetune.make_adapter import make_adapter
 from finetune.recipe import chosen_articles
 from tests.finetune.answering_model import TableModel
 from tests.finetune.small_recipe import small_recipe, write_recipe_data
@@ -78,17 +80,22 @@ def test_made_again_nothing_is_trained_or_asked_again(
     )
 
 
-def test_the_threshold_is_fitted_on_articles_that_no_example_is_made_of(
-    make: Callable[[], AdapterManifest], data: Path, tmp_path: Path
-) -> None:
-    make()
-    rows = calibration_rows(RECIPE, data, Stages(tmp_path / "work"))
-    headings = {row.source for row in rows if row.kind == "heading" and not row.source.startswith("page-")}
+def test_the_refusal_is_fitted_on_nothing_that_an_example_is_made_of(data: Path, tmp_path: Path) -> None:
+    rows = calibration_rows(RECIPE, data, tmp_path, HashingEmbedder())
     drawn = {row["id"] for row in chosen_articles(RECIPE, data)}
-    asked = {row.source for row in rows[-RECIPE.calibration_headings :]}
-    assert not headings
-    assert asked
-    assert not asked & drawn
+    assert rows["headings"]
+    assert not {row.source for row in rows["headings"]} & drawn
+    people = rows["people"]
+    assert {row.must_refuse for row in people} == {True, False}
+    withheld = {row.question for row in people if row.kind == "withheld"}
+    assert {row.question for row in people if row.gold} <= withheld
+
+
+def test_the_refusal_of_a_recipe_weighs_more_than_doubt(make: Callable[[], AdapterManifest]) -> None:
+    manifest = make()
+    assert manifest.refusal is not None
+    assert {"bias", "heading"} <= set(manifest.refusal.weights)
+    assert set(manifest.refusal.weights) <= {"bias", CHOICE, *FEATURES}
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge_base.retrieve import fuse_rankings
+from knowledge_base.retrieve import comparing, fuse_rankings
 
 RANKINGS = st.dictionaries(st.text(max_size=3), st.lists(st.sampled_from("abcdefgh"), max_size=8), max_size=4)
 
@@ -62,6 +62,16 @@ def test_scores_are_the_raw_ones_of_each_ranking(knowledge_base):
     assert best.chunk.heading_path == ("Red",)
     assert 0.3 < best.scores["dense"] <= 1.0
     assert best.scores["bm25"] > 0
+
+
+@pytest.mark.parametrize("question", ["how many days to return a device", "Solid amber. " * 60 + "red?"])
+def test_passages_that_come_without_a_search_are_compared_as_in_one(knowledge_base, embedder, question):
+    found = knowledge_base.retrieve(question).chunks
+    texts = [retrieved.chunk.embedding_text for retrieved in found]
+    expected = [retrieved.scores["dense"] for retrieved in found]
+    assert comparing(embedder)(question, texts) == pytest.approx(expected, abs=1e-5)
+    assert comparing(embedder)(question, []) == []
+    assert comparing(embedder)(" ", texts) == [0.0] * len(texts)
 
 
 def test_top_k_limits_the_passages(knowledge_base):

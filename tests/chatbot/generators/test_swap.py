@@ -99,7 +99,7 @@ def said(generator: SwappingGenerator) -> set[str]:
 
 def test_a_turn_has_the_adapter_and_its_threshold(generator: SwappingGenerator) -> None:
     with generator.turn("conversation-1") as turn:
-        assert (turn.adapter_id, turn.refusal_threshold) == ("one", 0.1)
+        assert (turn.adapter_id, turn.refusal.threshold) == ("one", 0.1)
         assert "".join(turn.stream(PROMPT)) == "one " * 5
         assert turn.choose(PROMPT, ["0", "1"]) == (0.5, 0.5)
         assert turn.count_tokens(PROMPT) == 1
@@ -264,7 +264,7 @@ def test_the_bare_base_is_asked_for_by_name_where_adapters_are_loaded(
     assert generator.settle()
     assert said(generator) == {"none"}
     with generator.turn() as turn:
-        assert (turn.adapter_id, turn.refusal_threshold) == ("none", None)
+        assert (turn.adapter_id, turn.refusal) == ("none", None)
 
 
 def test_closing_ends_everything_even_while_a_new_engine_loads(
@@ -311,7 +311,7 @@ def test_a_generator_without_adapters_has_turns_too(tmp_path: Path) -> None:
     plain = FakeGenerator(says="Yes.")
     with one_turn(plain, "conversation-1") as turn:
         assert "".join(turn.stream(PROMPT)) == "Yes."
-        assert (turn.adapter_id, turn.refusal_threshold) == ("none", None)
+        assert (turn.adapter_id, turn.refusal) == ("none", None)
 
 
 def test_a_generator_that_swaps_is_held_for_the_turn(generator: SwappingGenerator) -> None:
