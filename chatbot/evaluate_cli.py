@@ -77,8 +77,9 @@ def evaluate_sentiment(
     """Negative, neutral or positive, message by message."""
     from chatbot.evaluation.sentiment import evaluate_sentiment as measure
 
-    with readable_errors():
-        result = measure(data)
+    with readable_errors(), err.status("Judging…"):
+        embedder = _embedder(load_settings())
+        result = measure(data, lambda texts: embedder.encode(texts, "query"))
     _show(result, as_json)
 
 

@@ -9,16 +9,20 @@ import numpy as np
 from chatbot.errors import InputError
 from chatbot.evaluation.report import Evaluation, Miss, Places, all_rows, intervals, worst
 from chatbot.evaluation.rows import read_rows
-from chatbot.sentiment import Sentiment, mood
+from chatbot.insights.mood import Encode, Mood, MoodJudge
 
-_NAMES = [sentiment.value for sentiment in Sentiment]
+_NAMES = [mood.value for mood in Mood]
 
 
-def evaluate_sentiment(data: Path) -> Evaluation:
-    """Measures the mood of single messages.
+def evaluate_sentiment(data: Path, encode: Encode) -> Evaluation:
+    """Measures the mood of single messages, as insight judges it.
+
+    Args:
+        encode: Texts to unit vectors.
 
     Returns:
-        `accuracy`, `macro_f1` (mean F1 of the sentiments that occur), `recall_…` of each, `ms_per_message`.
+        `accuracy`, `macro_f1` (mean F1 of the sentiments that occur), `recall_…` of each, `ms_per_message` (embedding
+        included).
 
     Raises:
         InputError: The file is missing or a row is not of the format.
@@ -27,14 +31,16 @@ def evaluate_sentiment(data: Path) -> Evaluation:
     true = [str(row["sentiment"]).strip().lower() for row in rows]
     if unknown := set(true) - set(_NAMES):
         raise InputError(f"Unknown sentiments: {', '.join(sorted(unknown))}.", f"Known: {', '.join(_NAMES)}.")
+    judge = MoodJudge(encode)
+    texts = [str(row["text"]) for row in rows]
     started_s = time.perf_counter()
-    moods = [mood(str(row["text"])) for row in rows]
+    judged = judge.judge(texts, encode(texts))
     elapsed_ms = (time.perf_counter() - started_s) * 1000
-    figures = SentimentFigures(true, [found.sentiment.value for found in moods])
+    figures = SentimentFigures(true, [found.mood.value for found in judged])
     misses = [
-        Miss(str(row["text"]), label, f"{found.sentiment} ({found.score:+.1f})", abs(found.score))
-        for row, label, found in zip(rows, true, moods, strict=True)
-        if label != found.sentiment
+        Miss(text, label, f"{found.mood} (ahead by {found.margin:.2f})", found.margin)
+        for text, label, found in zip(texts, true, judged, strict=True)
+        if label != found.mood
     ]
     return Evaluation(
         "sentiment",

@@ -1,8 +1,7 @@
 """Whether a message of a customer sounds negative, neutral or positive: by likeness to examples, and by words.
 
-Each message is compared with a few sentences of each mood; the mood whose seven nearest examples are nearest wins (a
-nearest class mean in the embedding space, without training data). Outspoken complaints in the words of
-`wishes.frustration`, which knows more languages than the embedder, are negative whatever they are like.
+Each message is compared with a few sentences of each mood, by the mean of the seven nearest (a nearest class mean in
+the embedding space, without training data); the words of `mood_words` are added to that. The weights are set by hand.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,28 +10,14 @@ from enum import StrEnum
 
 import numpy as np
 
+from chatbot.insights.mood_words import words_score
 from chatbot.text import is_chinese
-from chatbot.wishes import frustration
 from knowledge_base.embed_backends import Vectors
 
 Encode = Callable[[Sequence[str]], Vectors]
 _NEAREST = 7
-_FED_UP = 0.4
-_POSITIVE_WORDS = ("谢谢", "感谢", "太好了", "很好", "满意", "解决了")
-_NEGATIVE_WORDS = (
-    "投诉",
-    "失望",
-    "生气",
-    "太慢",
-    "坏了",
-    "骗",
-    "差评",
-    "退钱",
-    "没人",
-    "垃圾",
-    "糟糕",
-    "不满",
-)
+_LIKENESS_WEIGHT = 10.0
+_WORDLESS = 0.5
 
 
 class Mood(StrEnum):
@@ -93,7 +78,7 @@ EXAMPLES: dict[Mood, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A mood, and by how much its likeness is above that of the next one, from 0; 1 where words decide."""
+    """A mood, and by how much it is ahead of the next one, from 0."""
 
     mood: Mood
     margin: float
@@ -128,10 +113,15 @@ class MoodJudge:
 
 
 def _judged(text: str, likeness: Sequence[float]) -> Judged:
-    if frustration(text)[0] >= _FED_UP:
-        return Judged(Mood.NEGATIVE, 1.0)
-    if is_chinese(text):  # the default embedder does not read it
-        words = {Mood.NEGATIVE: _NEGATIVE_WORDS, Mood.POSITIVE: _POSITIVE_WORDS}
-        return Judged(next((m for m, w in words.items() if any(x in text for x in w)), Mood.NEUTRAL), 1.0)
-    ranked = sorted(zip(likeness, Mood, strict=True), reverse=True)
+    score = words_score(text)
+    by_words = {
+        Mood.NEGATIVE: max(-score, 0.0),
+        Mood.NEUTRAL: 0.0 if score else _WORDLESS,
+        Mood.POSITIVE: max(score, 0.0),
+    }
+    weight = 0.0 if is_chinese(text) else _LIKENESS_WEIGHT  # the default embedder does not read Chinese
+    ranked = sorted(
+        ((weight * like + by_words[mood], mood) for like, mood in zip(likeness, Mood, strict=True)),
+        reverse=True,
+    )
     return Judged(ranked[0][1], ranked[0][0] - ranked[1][0])

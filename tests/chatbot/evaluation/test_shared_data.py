@@ -21,10 +21,13 @@ def evaluated(task: str, data: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_mood_of_messages_is_better_than_always_negative(eval_data: Path) -> None:
+@pytest.mark.models
+def test_the_mood_of_messages_is_better_than_always_negative(
+    eval_data: Path, model_files: ModelFiles
+) -> None:
     found = evaluated("sentiment", eval_data / "sentiment" / "airline")
     assert found["n"] > 1_000
-    assert found["metrics"]["macro_f1"] > 0.58
+    assert found["metrics"]["macro_f1"] > 0.63
 
 
 @pytest.mark.models

@@ -1,12 +1,10 @@
-"""Whether a message sounds negative, neutral or positive: by words and what stands before them. Knows no model.
+"""Words that sound angry or pleased, and what stands before them. Knows no model.
 
 English and Chinese. Each word has a weight; "not", "never" and the like turn what follows them round, "very" makes it
 stronger, and being fed up (`wishes.frustration`) counts as negative.
 """
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 
 from chatbot.wishes import frustration
 
@@ -57,33 +55,13 @@ _SIGNS: tuple[tuple[re.Pattern[str], float], ...] = (
 )
 _FED_UP = -1.5
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-NEUTRAL_BAND = 0.5
 
 
-class Sentiment(StrEnum):
-    """How a message sounds."""
-
-    NEGATIVE = "negative"
-    NEUTRAL = "neutral"
-    POSITIVE = "positive"
-
-
-@dataclass(frozen=True, slots=True)
-class Mood:
-    """The sentiment and what it rests on: below 0 the words against, above 0 the words in favour."""
-
-    sentiment: Sentiment
-    score: float
-
-
-def mood(said: str) -> Mood:
-    """How one message sounds."""
+def words_score(said: str) -> float:
+    """How one message sounds by its words: below 0 those against outweigh, above 0 those in favour; 0 without any."""
     score = _words_score(said)
     score += sum(weight * min(len(sign.findall(said)), 2) for sign, weight in _SIGNS)
-    score += _FED_UP * min(frustration(said)[0], 1.0)
-    if score <= -NEUTRAL_BAND:
-        return Mood(Sentiment.NEGATIVE, score)
-    return Mood(Sentiment.POSITIVE if score >= NEUTRAL_BAND else Sentiment.NEUTRAL, score)
+    return score + _FED_UP * min(frustration(said)[0], 1.0)
 
 
 def _words_score(said: str) -> float:
