@@ -89,7 +89,8 @@ def conversations(page: Page) -> Locator:
 
 
 def violations(page: Page) -> list[str]:
-    """Serious and critical findings of axe-core, readable."""
+    """Serious and critical findings of axe-core, readable, once nothing is faded because its update is on the way."""
+    expect(page.locator(".pending")).to_have_count(0)
     page.evaluate("document.getAnimations().forEach(a => { try { a.finish() } catch { a.cancel() } })")
     return [
         f"{found['id']}: {node['html'][:200]} {node['any'][0]['message'][:200] if node['any'] else ''}"

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from knowledge_base.documents import Chunk
 from tests.fakes import CODES, FakeKnowledgeBase
@@ -324,6 +324,25 @@ def test_the_demo_page_works_as_visitor_and_as_customer(desk: WidgetDesk, visit:
         expect(panel(page)).to_be_hidden()
     assert "demo" in json.dumps(page.evaluate("Object.keys(localStorage)"))
     assert re.search("Ann", page.locator("#who").inner_text())
+
+
+def test_what_is_sent_while_a_conversation_is_being_opened_belongs_to_it(
+    desk: WidgetDesk, visit: Opens
+) -> None:
+    page = visit()
+    page.goto(desk.url + "/demo?customer")
+    held: list[Route] = []
+    page.route("**/api/v1/conversations", lambda route: held.append(route))
+    launcher(page).click()
+    box(page).fill(RETURNS)
+    box(page).press("Enter")
+    expect(panel(page)).to_contain_text(RETURNS)
+    page.wait_for_timeout(300)  # time to begin a second one
+    assert len(held) == 1
+    held[0].continue_()
+    expect(answers(page).last).to_contain_text(ANSWER)
+    expect(page.locator("frontdesk-widget .actions .good").last).to_be_visible()
+    assert len(held) == 1
 
 
 def test_when_the_server_is_away_the_launcher_says_so_and_tries_again(visit: Opens) -> None:

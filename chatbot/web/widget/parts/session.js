@@ -86,7 +86,13 @@ export class Session {
   }
 
   /** Opens it and shows it. */
-  async open(wanted) {
+  open(wanted) {
+    const opening = this.opened(wanted).finally(() => { if (this.opening === opening) this.opening = null; });
+    this.opening = opening;
+    return opening;
+  }
+
+  async opened(wanted) {
     this.leave();
     const conversation = await this.start(wanted);
     if (!conversation) return;
@@ -104,6 +110,7 @@ export class Session {
 
   /** Makes sure that there is a token for a conversation. */
   async ready() {
+    if (!this.token) await this.opening?.catch(() => {}); // what is sent meanwhile belongs to the one being opened
     if (!this.token) {
       this.starting ||= this.start(this.id).finally(() => { this.starting = null; });
       if (!(await this.starting)) await this.start();
