@@ -1,9 +1,7 @@
 """The agents' inbox: layout and wiring. What a ticket is and who may do what with it is in `handoff_desk.py`."""
 
-import html
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,9 +18,9 @@ from chatbot.templates import Language
 from chatbot.web.ui.inbox_html import PathOf, case_html, notice_html, queue_choices
 from chatbot.web.ui.inbox_texts import CANNED, INBOX_TEXTS
 from chatbot.web.ui.render import status_html
+from chatbot.web.ui.shown_errors import shown_errors
 from chatbot.web.ui.texts import language_of_browser
 
-log = logging.getLogger(__name__)
 LOOK_S = 3.0
 _QUIET: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}
 _NO_AGENT = ("", THIS_MACHINE)
@@ -224,13 +222,6 @@ def words_of(request: gr.Request) -> dict[str, str]:
     return INBOX_TEXTS[_language(request)]
 
 
-@contextmanager
-def errors_shown(request: gr.Request) -> Iterator[None]:
+def errors_shown(request: gr.Request) -> AbstractContextManager[None]:
     """What went wrong is shown on the page; what should not have is logged too."""
-    try:
-        yield
-    except FrontdeskError as error:
-        raise gr.Error(html.escape(str(error), quote=False), duration=20, print_exception=False) from error
-    except Exception as error:
-        log.exception("a step of the inbox failed")
-        raise gr.Error(words_of(request)["inbox_failed"], duration=20, print_exception=False) from error
+    return shown_errors(words_of(request)["inbox_failed"])
