@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TABLE = "a,b,c\n7,customer,Is <b>it</b> broken?\n7,agent,Restart it please.\n8,customer,Nobody answers\n"
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("admin")
-    registry = AdapterRegistry(folder / "data")
-    registry.register(make_adapter(folder / "shop-1", id="shop-1"), PASSED)
-    registry.register(make_adapter(folder / "shop-2", id="shop-2", weights_seed=5), FAILED)
-    services = Services(Settings(data_dir=folder / "data", engine="openai"))  # a remote base: nothing to load
+@contextmanager
+def served(services: Services) -> Iterator[str]:
+    """The address of a server with the administration page."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(create_app(services, (mount_finetune_page,)), log_config=None)
@@ -42,6 +39,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("admin")
+    registry = AdapterRegistry(folder / "data")
+    registry.register(make_adapter(folder / "shop-1", id="shop-1"), PASSED)
+    registry.register(make_adapter(folder / "shop-2", id="shop-2", weights_seed=5), FAILED)
+    services = Services(Settings(data_dir=folder / "data", engine="openai"))  # a remote base: nothing to load
+    with served(services) as address:
+        yield address
     services.close()
 
 

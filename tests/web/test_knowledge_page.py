@@ -1,29 +1,23 @@
 """The tab "Knowledge" in a real browser, with a real server and a tiny embedder."""
 
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from chatbot.messages import Decision, Message
 from chatbot.services import Services
 from chatbot.settings import Settings
 from chatbot.store import Evidence
-from chatbot.web.server import create_app
-from finetune.web.mount import mount_finetune_page
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder, write_help_centre
 from tests.knowledge_base.office_files import pdf
 from tests.web.test_browser import violations
-from tests.web.test_finetune_page import opened
+from tests.web.test_finetune_page import opened, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -40,17 +34,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     services.store.add_answer(conversation, "visitor", "…", Evidence(Decision.DECLINE), question_id=asked)
     services.loaded = lambda: SimpleNamespace(knowledge_base=knowledge_base)  # type: ignore[assignment, method-assign]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(services, (mount_finetune_page,)), log_config=None)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    with served(services) as address:
+        yield address
     knowledge_base.close()
     services.close()
 
