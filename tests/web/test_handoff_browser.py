@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from chatbot.assistant import Assistant
 from chatbot.services import Loaded, Services
@@ -121,6 +121,32 @@ def test_a_customer_is_handed_to_an_agent_and_back(chromium: Browser, address: s
     expect(answers(customer).last).to_contain_text("within 45 days")
     agent.locator("#fd-close").click()
     expect(agent.locator("#fd-queue label").filter(has_text=QUESTION)).to_have_count(0)
+
+
+def test_a_name_typed_while_the_inbox_loads_is_kept(chromium: Browser, address: str) -> None:
+    agent = window(chromium, f"{address}{PATH}")
+    expect(agent.locator(".ft-header p").first).not_to_be_empty()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    agent.route("**/queue/join*", hold)
+    agent.get_by_role("tab", name="Inbox", exact=True).click()
+    name = agent.locator("#fd-agent input, #fd-agent textarea")
+    name.fill("Mia")
+    with agent.expect_event("requestfinished", lambda request: "/queue/data" in request.url):
+        for request in held:
+            request.continue_()
+        agent.unroute("**/queue/join*", hold)
+    agent.locator("#fd-here input").check()
+    expect(name).to_have_value("Mia")
+
+
+def test_being_here_needs_a_name(chromium: Browser, address: str) -> None:
+    agent = inbox(window(chromium, f"{address}{PATH}"))
+    agent.locator("#fd-here input").check()
+    expect(agent.get_by_text("Type your name first.")).to_be_visible()
 
 
 def test_a_bad_answer_is_corrected_and_the_correction_answers(chromium: Browser, address: str) -> None:

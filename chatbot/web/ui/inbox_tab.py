@@ -10,7 +10,7 @@ import gradio as gr
 
 from chatbot.assistant import Searches
 from chatbot.audit import THIS_MACHINE
-from chatbot.errors import FrontdeskError
+from chatbot.errors import FrontdeskError, InputError
 from chatbot.handoff import shown_name
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.suggest import Suggestion, last_question, suggested_answer
@@ -110,18 +110,20 @@ class InboxTab:
         gr.on(
             [blocks.load, *([tab.select] if tab else [])],
             self._load,
-            [self.queue, self.name],
+            self.queue,
             outputs,
             **_QUIET,
         )
 
-    def _load(self, picked: str | None, name: str, request: gr.Request) -> dict[Any, Any]:
+    def _load(self, picked: str | None, request: gr.Request) -> dict[Any, Any]:
         words = words_of(request)
         canned = [*self._desk.canned_replies, *(words[f"inbox_canned_{key}"] for key in CANNED)]
         account = _account(request)
+        # Without accounts the name is left alone: by the time this arrives, somebody may have typed one.
+        named = {self.name: gr.Textbox(value=shown_name(account), interactive=False)} if account else {}
         return {
             **self._shown(picked, request),
-            self.name: gr.Textbox(value=shown_name(account) or name, interactive=not account),
+            **named,
             self.canned: gr.Dropdown(choices=canned, value=None),
             self.clock: gr.Timer(active=True),
         }
@@ -150,6 +152,8 @@ class InboxTab:
     def _be_here(self, here: bool, name: str, request: gr.Request) -> None:
         with errors_shown(request):
             agent = _agent(name, request)
+            if here and not agent.strip():
+                raise InputError("Customers should know who answers them.", "Type your name first.")
             (self._desk.seen if here else self._desk.gone)(agent)
 
     def _pick(self, picked: str, request: gr.Request) -> dict[Any, Any]:
