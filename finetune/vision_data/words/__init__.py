@@ -1,0 +1,1 @@
+"""What drawn screens say, one JSON file for each language."""
