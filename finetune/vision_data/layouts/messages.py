@@ -192,7 +192,7 @@ def progress_window(d: Draft) -> str:
 @template("progress")
 def progress_steps(d: Draft) -> str:
     """Steps, and a bar below them."""
-    steps = d.some("steps", 4, 5)
+    steps = d.words.lists["steps"][: d.rng.randint(4, 5)]
     done = d.rng.randint(1, len(steps) - 1)
     rows = (
         box("row", sign("tick") if place < done else box("avatar"), text("span", name))
