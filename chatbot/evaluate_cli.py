@@ -118,6 +118,44 @@ def evaluate_screens(
     _show(result, as_json)
 
 
+@evaluate_app.command("vision")
+def evaluate_vision(
+    data: Annotated[Path, typer.Option(help="Folder with screens.jsonl and images.")],
+    limit: Annotated[int | None, typer.Option(min=1, help="Screens at most, evenly spread.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON of image paths in the folder and their screen types: only these are asked for."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the model makes of screens with no picture, its text, the picture, and both."""
+    from rich.progress import Progress
+
+    from chatbot.evaluation.read_once import ReadOnce
+    from chatbot.evaluation.vision import evaluate_vision as measure
+    from chatbot.evaluation.vision import read_labelled, read_screens
+    from chatbot.generators.factory import make_generator
+    from chatbot.models import ModelStore
+    from chatbot.vision.ocr import Ocr
+
+    with readable_errors(), Progress(console=err) as shown:
+        settings = load_settings()
+        screens = read_labelled(data, labels, limit) if labels else read_screens(data, limit)
+        kept = settings.data_dir / "evaluation" / "screen_texts.jsonl"
+        read = ReadOnce(Ocr(threads=settings.threads), kept, settings.max_image_pixels)
+        generator = make_generator(settings, ModelStore(settings.models_path, offline=settings.offline))
+        bar = shown.add_task("Asking", total=len(screens))
+        try:
+            result = measure(
+                screens, data, generator, read, lambda done, _: shown.update(bar, completed=done)
+            )
+        finally:
+            generator.close()
+    _show(result, as_json)
+
+
 def _embedder(settings: Settings) -> "Embedder":
     from chatbot.models import ModelStore
     from chatbot.services import open_embedder

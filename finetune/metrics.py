@@ -5,9 +5,6 @@ the values that are there. Intervals come from resampling rows (Efron & Tibshira
 """
 
 import re
-import string
-import unicodedata
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chatbot.citations import facts
+from chatbot.evaluation.overlap import answer_f1 as answer_f1
+from chatbot.evaluation.overlap import answer_tokens as answer_tokens
+from chatbot.evaluation.overlap import rouge_l as rouge_l
 
 RowScores = Mapping[str, float | None]
 """Metric → value of one row."""
@@ -23,8 +23,6 @@ Scores = Mapping[str, RowScores]
 Floats = npt.NDArray[np.float64]
 
 _MARK = re.compile(r"\[(\d{1,2})\]")
-_CJK = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
-_ARTICLES = frozenset({"a", "an", "the"})
 _SIGNS = "$€£¥%+"
 _REFUSAL = re.compile(
     r"^\W*(?:(?:i am |i'm )?(?:sorry|unfortunately|apologies)\W+(?:but )?)?"
@@ -36,51 +34,6 @@ _REFUSAL = re.compile(
 )
 _RESAMPLES = 2000
 _CHUNK_CELLS = 4_000_000  # resampled at a time, to bound memory
-
-
-def answer_tokens(text: str) -> list[str]:
-    """Tokens as SQuAD compares them: no case, punctuation, articles or citation marks; each CJK character is one."""
-    plain = unicodedata.normalize("NFKC", _MARK.sub(" ", text)).lower()
-    plain = plain.translate(str.maketrans("", "", string.punctuation))
-    plain = "".join(" " if unicodedata.category(c).startswith("P") else c for c in plain)
-    return [token for token in _CJK.sub(r" \1 ", plain).split() if token not in _ARTICLES]
-
-
-def answer_f1(answer: str, references: Sequence[str]) -> float:
-    """Token F1 against the nearest reference (Rajpurkar et al. 2016)."""
-    return max((_f1(answer_tokens(answer), answer_tokens(r)) for r in references), default=0.0)
-
-
-def _f1(said: Sequence[str], wanted: Sequence[str]) -> float:
-    if not said or not wanted:
-        return float(said == wanted)
-    return _harmonic(sum((Counter(said) & Counter(wanted)).values()), len(said), len(wanted))
-
-
-def _harmonic(shared: int, said: int, wanted: int) -> float:
-    return 2 * shared / (said + wanted)
-
-
-def rouge_l(answer: str, references: Sequence[str]) -> float:
-    """F-measure of the longest common subsequence with the nearest reference (Lin 2004)."""
-    return max((_rouge_l(answer_tokens(answer), answer_tokens(r)) for r in references), default=0.0)
-
-
-def _rouge_l(said: Sequence[str], wanted: Sequence[str]) -> float:
-    if not said or not wanted:
-        return float(said == wanted)
-    return _harmonic(_common_length(said, wanted), len(said), len(wanted))
-
-
-def _common_length(one: Sequence[str], other: Sequence[str]) -> int:
-    row = [0] * (len(other) + 1)
-    for token in one:
-        before = 0
-        for at, candidate in enumerate(other, 1):
-            kept = row[at]
-            row[at] = before + 1 if token == candidate else max(row[at], row[at - 1])
-            before = kept
-    return row[-1]
 
 
 def contains_reference(answer: str, references: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from finetune.vision_data.layouts import SCREEN_TYPES
+from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.vision_data.look import is_dark, light_called
 from finetune.vision_data.questions import NUMBERS, PROGRESS, SIGN_NAMES
 from finetune.vision_data.reading import ScreenTruth

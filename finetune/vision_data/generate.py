@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from chatbot.errors import InputError
+from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.files import write_atomically
 from finetune.vision_data.browser import drawing_page
 from finetune.vision_data.captions import caption_of
-from finetune.vision_data.layouts import SCREEN_TYPES, TEMPLATES, Draft, Template
+from finetune.vision_data.layouts import TEMPLATES, Draft, Template
 from finetune.vision_data.layouts.parts import pointer, system_message
 from finetune.vision_data.look import Look, Split, choose_look
 from finetune.vision_data.noise import encoded, spoil

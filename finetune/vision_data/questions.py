@@ -12,7 +12,7 @@ from importlib.resources import files
 from random import Random
 from typing import Literal
 
-from finetune.vision_data.layouts import SCREEN_TYPES
+from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.vision_data.look import ACCENTS, LIGHTS, accent_called, is_dark, light_called
 from finetune.vision_data.reading import Control, Mark, ScreenTruth
 from finetune.vision_data.vocabulary import FACTS, LANGUAGES, Vocabulary, vocabulary

@@ -8,23 +8,6 @@ from finetune.vision_data import markup, vocabulary
 from finetune.vision_data.look import DESKTOP_SIZES, TALL_SIZES, Look
 from finetune.vision_data.vocabulary import FACTS, Vocabulary
 
-SCREEN_TYPES = {
-    "sign_in": "sign-in page",
-    "payment": "payment page",
-    "error_dialog": "error message",
-    "notification": "notification",
-    "settings": "settings page",
-    "router_admin": "router page",
-    "phone_app": "phone app",
-    "table": "table",
-    "empty_state": "empty page",
-    "progress": "progress screen",
-    "chat": "chat or mail",
-    "menu": "open menu",
-    "terminal": "terminal",
-    "device_photo": "photo of a device",
-}
-"""Screen types and what they are called in questions and answers."""
 ALL_SIZES = DESKTOP_SIZES + TALL_SIZES
 
 

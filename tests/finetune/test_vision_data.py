@@ -1,0 +1,198 @@
+"""Drawn screens: what is decided before anything is drawn, and what is asked about a truth."""
+
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chatbot.errors import InputError
+from chatbot.vision.screen_types import SCREEN_TYPES
+from finetune.vision_data import generate, noise
+from finetune.vision_data.captions import caption_of
+from finetune.vision_data.generate import generate_screens, plan
+from finetune.vision_data.layouts import TEMPLATES
+from finetune.vision_data.look import (
+    ACCENTS,
+    LIGHTS,
+    TEST_THEMES,
+    TRAINING_THEMES,
+    accent_called,
+    light_called,
+    shade_of,
+)
+from finetune.vision_data.questions import Asked, questions_about
+from finetune.vision_data.reading import Control, Mark, ScreenTruth, Spot
+from finetune.vision_data.vocabulary import LANGUAGES, vocabulary
+
+MIDDLE = Spot(0.5, 0.5, 0.1, 0.1)
+BLANK = ScreenTruth(
+    title="", lines=(), dark=False, controls=(), lights=(), parts=(), ports=(), bubbles=(), facts=(), signs=(),
+    progress=(), antennas=0, body=None, cracked=None, console=None,
+)  # fmt: skip
+
+
+def switch(name: str, on: bool) -> Control:
+    return Control("switch", name, "", True, on, True, False, False, (0, 0, 0), MIDDLE)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def answers(truth: ScreenTruth, screen_type: str, seed: int = 0) -> dict[str, tuple[str, str]]:
+    asked = Asked(truth, screen_type, "en", vocabulary("en"), Random(seed))
+    return {q.question: (q.answer, q.needs) for q in questions_about(asked)}
+
+
+def test_the_same_seed_plans_the_same_screens_and_another_one_others() -> None:
+    assert [plan(i, 3).html for i in range(20)] == [plan(i, 3).html for i in range(20)]
+    assert [plan(i, 3).html for i in range(20)] != [plan(i, 4).html for i in range(20)]
+
+
+def test_templates_and_themes_of_the_test_split_are_never_trained_on() -> None:
+    plans = [plan(i, 1) for i in range(300)]
+    for_test = [p for p in plans if p.split == "test"]
+    rest = [p for p in plans if p.split != "test"]
+    assert {p.template.name for p in for_test}.isdisjoint({p.template.name for p in rest})
+    assert {p.look.theme.name for p in for_test}.isdisjoint({p.look.theme.name for p in rest})
+    assert Counter(p.split for p in plans) == {"train": 240, "validation": 20, "test": 40}
+    assert {t.name for t in TRAINING_THEMES}.isdisjoint({t.name for t in TEST_THEMES})
+
+
+def test_every_type_has_layouts_to_train_on_and_others_to_test_on() -> None:
+    for kind in SCREEN_TYPES:
+        templates = [t for t in TEMPLATES.values() if t.screen_type == kind]
+        assert sum(not t.for_test for t in templates) >= 3, kind
+        assert sum(t.for_test for t in templates) >= 2, kind
+
+
+def test_types_come_equally_often_and_dark_as_often_as_light() -> None:
+    plans = [plan(i, 2) for i in range(15 * 70)]
+    types = Counter(p.template.screen_type for p in plans if p.split == "train")
+    assert max(types.values()) - min(types.values()) <= 1
+    assert 0.43 < sum(p.look.theme.dark for p in plans) / len(plans) < 0.57
+    assert set(Counter(p.language for p in plans)) == set(LANGUAGES)
+
+
+def test_a_colour_is_called_what_it_was_made_as() -> None:
+    rng = Random(5)
+    for name in ACCENTS:
+        assert all(accent_called(rgb(shade_of(name, rng))) == name for _ in range(50))
+    assert {light_called(rgb(colour)) for colour in LIGHTS.values()} == set(LIGHTS)
+
+
+def test_every_language_has_words_for_everything() -> None:
+    english = vocabulary("en")
+    for language in LANGUAGES:
+        words = vocabulary(language)
+        assert words.titles.keys() == english.titles.keys() == SCREEN_TYPES.keys()
+        assert words.lists.keys() == english.lists.keys()
+        assert words.labels.keys() == english.labels.keys()
+
+
+def test_a_switch_is_asked_about_as_it_is() -> None:
+    on, off = (
+        answers(replace(BLANK, controls=(switch("Sound", state),)), "settings") for state in (True, False)
+    )
+    assert ("on", "sight") in on.values()
+    assert ("off", "sight") in off.values()
+
+
+@pytest.mark.parametrize(
+    ("states", "answer"), [((True, True), "all on"), ((False, False), "all off"), ((True, False), "mixed")]
+)
+def test_several_switches_are_summed_up(states: tuple[bool, ...], answer: str) -> None:
+    controls = tuple(switch(f"S{i}", on) for i, on in enumerate(states))
+    found = [
+        a
+        for seed in range(8)
+        for a, _ in answers(replace(BLANK, controls=controls), "settings", seed).values()
+    ]
+    assert answer in found
+    assert {"all on", "all off", "mixed"} & set(found) == {answer}
+
+
+def test_switches_of_which_one_is_covered_are_not_asked_about() -> None:
+    controls = (switch("A", True), replace(switch("B", True), visible=False))
+    found = answers(replace(BLANK, controls=controls), "settings")
+    assert not {"on", "off", "all on"} & {answer for answer, _ in found.values()}
+
+
+def test_how_much_is_done_is_not_asked_for_where_it_is_written() -> None:
+    bare = answers(replace(BLANK, progress=(0.52,)), "progress")
+    written = answers(replace(BLANK, progress=(0.52,), lines=("52%",)), "progress")
+    assert "half" in {answer for answer, _ in bare.values()}
+    assert "half" not in {answer for answer, _ in written.values()}
+
+
+def test_lights_are_counted_and_named_from_the_left() -> None:
+    lights = tuple(
+        Mark(str(i), False, rgb(LIGHTS[colour]), Spot(0.2 + 0.2 * i, 0.5, 0.1, 0.1))
+        for i, colour in enumerate(("green", "off", "red"))
+    )
+    found = {
+        q: a
+        for seed in range(30)
+        for q, a in answers(replace(BLANK, lights=lights), "device_photo", seed).items()
+    }
+    assert {a for q, (a, _) in found.items() if "second light from the left" in q} == {"off"}
+    assert {a for q, (a, _) in found.items() if "How many lights" in q} == {"two"}
+
+
+def test_what_the_text_says_needs_no_sight_and_wrong_choices_are_not_on_the_screen() -> None:
+    truth = replace(
+        BLANK, title="Invoices", lines=("Invoices", "Orders", "$12.00"), facts=(("amount", "$12.00"),)
+    )
+    for seed in range(20):
+        asked = Asked(truth, "table", "en", vocabulary("en"), Random(seed))
+        for question in questions_about(asked):
+            assert question.answer in question.choices
+            if question.kind == "text" and question.answer == "Invoices":
+                assert question.needs == "ocr"
+                assert "Orders" not in question.choices
+
+
+def test_a_caption_says_type_title_and_what_is_striking() -> None:
+    truth = replace(BLANK, title="Privacy", dark=True, controls=(switch("Sound", True),))
+    assert caption_of(truth, "settings") == "A dark settings page titled “Privacy” with all switches on."
+    assert (
+        caption_of(replace(BLANK, cracked=True), "device_photo")
+        == "A photo of a device with a cracked display."
+    )
+
+
+def test_a_spoilt_picture_keeps_its_parts_where_they_are() -> None:
+    image = Image.new("RGB", (400, 300), "white")
+    image.paste((255, 0, 0), (150, 100, 250, 200))
+    for seed in range(12):
+        spoilt = Image.open(
+            io.BytesIO(noise.encoded(noise.spoil(image, Random(seed), photo=False), Random(seed)))
+        )
+        red, green, _ = spoilt.convert("RGB").resize((400, 300)).getpixel((200, 150))  # type: ignore[misc]
+        assert red > 150, seed
+        assert green < 100, seed
+
+
+def test_a_photographed_screen_has_something_around_it() -> None:
+    pixels = np.asarray(noise.photographed(Image.new("RGB", (300, 300), "white"), Random(3)))
+    assert pixels[150, 150].min() > 200
+    assert pixels[0, 0].min() < 200
+
+
+def test_another_seed_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text('{"version": 1, "count": 30, "seed": 1}')
+    with pytest.raises(InputError, match="other screens"):
+        generate_screens(tmp_path, 30, 2)
+
+
+def test_a_line_that_was_cut_off_is_drawn_again(tmp_path: Path) -> None:
+    partial = tmp_path / "screens.jsonl.part"
+    partial.write_bytes(json.dumps({"image": "a"}).encode() + b'\n{"image": "b')
+    assert generate._keep_whole_lines(partial) == 1
+    assert partial.read_bytes() == b'{"image": "a"}\n'
