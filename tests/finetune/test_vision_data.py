@@ -13,7 +13,7 @@ from PIL import Image
 
 from chatbot.errors import InputError
 from chatbot.vision.screen_types import SCREEN_TYPES
-from finetune.vision_data import generate, noise
+from finetune.vision_data import generate, noise, questions
 from finetune.vision_data.captions import caption_of
 from finetune.vision_data.generate import generate_screens, plan
 from finetune.vision_data.layouts import TEMPLATES
@@ -94,6 +94,13 @@ def test_every_language_has_words_for_everything() -> None:
         assert words.titles.keys() == english.titles.keys() == SCREEN_TYPES.keys()
         assert words.lists.keys() == english.lists.keys()
         assert words.labels.keys() == english.labels.keys()
+
+
+def test_every_question_has_five_phrasings_or_more_and_no_two_share_one() -> None:
+    phrasings = questions._phrasings()
+    assert all(len(set(written)) >= 5 for written in phrasings.values())
+    every = [one for written in phrasings.values() for one in written]
+    assert len(every) == len(set(every))
 
 
 def test_a_switch_is_asked_about_as_it_is() -> None:
