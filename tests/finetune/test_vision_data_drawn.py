@@ -4,6 +4,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -12,8 +13,8 @@ import pytest
 from PIL import Image
 
 from finetune.vision_data.browser import NoBrowserError, drawing_page
-from finetune.vision_data.generate import SCREENS_FILE, generate_screens, page_of, plan
-from finetune.vision_data.layouts import Draft
+from finetune.vision_data.generate import SCREENS_FILE, Told, generate_screens, page_of, plan, row_of
+from finetune.vision_data.layouts import TEMPLATES, Draft
 from finetune.vision_data.look import LIGHTS, TRAINING_THEMES, Look, accent_called, is_dark, light_called
 from finetune.vision_data.markup import box, buttons, field, light, progress, switch, title
 from finetune.vision_data.reading import ScreenTruth, Spot, read_truth
@@ -120,9 +121,6 @@ def test_the_theme_is_dark_where_the_pixels_are(page: object) -> None:
 
 
 def test_every_layout_can_be_drawn_and_asked_about(page: object, tmp_path: Path) -> None:
-    from finetune.vision_data.generate import row_of
-    from finetune.vision_data.layouts import TEMPLATES
-
     met: dict[str, int] = {}
     for number in range(15 * 60):
         planned = plan(number, 11)
@@ -140,6 +138,12 @@ def test_every_layout_can_be_drawn_and_asked_about(page: object, tmp_path: Path)
     assert sum(n >= 3 for n in met.values()) > 0.9 * len(met)
 
 
+def drawn(folder: Path, tell: Told = lambda done, total: None) -> Path:
+    """15 screens, drawn in another thread: Playwright runs once in a thread, and the other tests have a page open."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(generate_screens, folder, 15, 6, tell).result()
+
+
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     class Killed(Exception):  # noqa: N818 - stands for a signal
         pass
@@ -148,13 +152,13 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path) -> None
         if done == 7:
             raise Killed
 
-    whole = generate_screens(tmp_path / "whole", 15, 6).read_bytes()
+    whole = drawn(tmp_path / "whole").read_bytes()
     with pytest.raises(Killed):
-        generate_screens(tmp_path / "parts", 15, 6, kill)
+        drawn(tmp_path / "parts", kill)
     assert not (tmp_path / "parts" / SCREENS_FILE).exists()
     with (tmp_path / "parts" / "screens.jsonl.part").open("ab") as torn:
         torn.write(b'{"image": "images/0000')
-    assert generate_screens(tmp_path / "parts", 15, 6).read_bytes() == whole
+    assert drawn(tmp_path / "parts").read_bytes() == whole
     rows = [json.loads(line) for line in whole.splitlines()]
     assert [row["image"] for row in rows] == [f"images/{i:06}.jpg" for i in range(1, 16)]
     for row in rows:
