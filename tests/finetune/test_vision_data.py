@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from random import Random
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from chatbot.errors import InputError
 from chatbot.vision.screen_types import SCREEN_TYPES
+from finetune.commands import finetune_app
 from finetune.vision_data import generate, noise, questions
 from finetune.vision_data.captions import caption_of
 from finetune.vision_data.generate import generate_screens, plan
@@ -203,3 +206,12 @@ def test_a_line_that_was_cut_off_is_drawn_again(tmp_path: Path) -> None:
     partial.write_bytes(json.dumps({"image": "a"}).encode() + b'\n{"image": "b')
     assert generate._keep_whole_lines(partial) == 1
     assert partial.read_bytes() == b'{"image": "a"}\n'
+
+
+def test_without_playwright_it_is_said_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    done = CliRunner().invoke(finetune_app, ["vision-data", "--out", str(tmp_path), "--count", "15"])
+    assert done.exit_code == 1
+    assert "pip install playwright" in " ".join(done.output.split())
