@@ -76,7 +76,7 @@ class ScreenTruth:
         signs: Signs that are seen: `cross`, `tick`, `triangle`, `circle`.
         progress: Filled shares of progress bars.
         cracked: Whether the device's display is cracked; None without a display.
-        console: Colours of paper and ink of a console.
+        console: Colours of paper and ink of the console, if there is one and no other.
     """
 
     title: str
@@ -161,7 +161,7 @@ def _spot(one: Mapping[str, Any]) -> Spot:
 
 
 def _console(found: list[Mapping[str, Any]]) -> tuple[Rgb, Rgb] | None:
-    return (_rgb(found[0]["paper"]), _rgb(found[0]["ink"])) if found else None
+    return (_rgb(found[0]["paper"]), _rgb(found[0]["ink"])) if len(found) == 1 else None
 
 
 def _rgb(parts: Any) -> Rgb:

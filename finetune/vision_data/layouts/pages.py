@@ -392,5 +392,5 @@ def terminal_numbered(d: Draft) -> str:
 def terminal_split(d: Draft) -> str:
     """Two consoles, one above the other."""
     head = box("titlebar plain", d.title("span"), "<i></i>")
-    second = f'<div class="term" style="--paper:#2b2b2b;--ink:#cccccc">{_written(d, 7)}</div>'
+    second = f'<div class="term" data-console style="--paper:#2b2b2b;--ink:#cccccc">{_written(d, 7)}</div>'
     return head + _console(d, 8) + box("line") + second
