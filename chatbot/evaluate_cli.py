@@ -149,7 +149,12 @@ def evaluate_vision(
         bar = shown.add_task("Asking", total=len(screens))
         try:
             result = measure(
-                screens, data, generator, read, lambda done, _: shown.update(bar, completed=done)
+                screens,
+                data,
+                generator,
+                read,
+                at_once=settings.parallel_turns,
+                tell=lambda done, _: shown.update(bar, completed=done),
             )
         finally:
             generator.close()

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import threading
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +14,7 @@ from chatbot.screenshot import ReadsText
 
 
 class ReadOnce:
-    """Reads pictures as an upload is read, and keeps what it read by the hash of the file.
+    """Reads pictures as an upload is read, and keeps what it read by the hash of the file. For several threads.
 
     Args:
         kept: JSONL file that grows; made when it is not there.
@@ -23,6 +24,7 @@ class ReadOnce:
     def __init__(self, ocr: ReadsText, kept: Path, max_pixels: int) -> None:
         self._ocr, self._kept, self._max_pixels = ocr, kept, max_pixels
         self._texts = _kept_texts(kept)
+        self._keeping = threading.Lock()
 
     def __call__(self, image: Path) -> str:
         """The lines on a picture; nothing when it cannot be read.
@@ -48,7 +50,7 @@ class ReadOnce:
     def _keep(self, name: str) -> None:
         self._kept.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"sha256": name, "text": self._texts[name]}, ensure_ascii=False)
-        with self._kept.open("a", encoding="utf-8") as file:
+        with self._keeping, self._kept.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
 

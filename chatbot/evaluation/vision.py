@@ -10,7 +10,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,12 +86,15 @@ def evaluate_vision(
     data: Path,
     generator: Generator,
     read: ReadScreen,
+    *,
+    at_once: int = 1,
     tell: Told = lambda done, total: None,
 ) -> Evaluation:
     """Asks everything in every way that the generator can be asked.
 
     Args:
-        read: The text on a picture.
+        read: The text on a picture; called from several threads.
+        at_once: Screens that are asked about at the same time.
         tell: Called with the screens done and their number.
 
     Returns:
@@ -105,13 +110,13 @@ def evaluate_vision(
     conditions = [name for name, (_, sees) in CONDITIONS.items() if generator.sees_images or not sees]
     answered: list[Answered] = []
     misses: list[Miss] = []
-    for number, screen in enumerate(screens):
-        seen = read(screen.image)
-        for condition in conditions:
-            found = _ask_all(generator, number, screen, condition, seen)
+    ask = partial(_ask, generator, read, conditions)
+    with ThreadPoolExecutor(at_once) as pool:
+        asked = pool.map(ask, range(len(screens)), screens)
+        for done, found in enumerate(asked, 1):
             answered += [one for one, _ in found]
-            misses += [miss for one, miss in found if not one.value and condition == conditions[-1]]
-        tell(number + 1, len(screens))
+            misses += [miss for one, miss in found if not one.value and one.condition == conditions[-1]]
+            tell(done, len(screens))
     measure = _measure(answered, len(screens), conditions)
     settings: dict[str, Any] = {
         "generator": generator.name,
@@ -187,26 +192,31 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _ask_all(
-    generator: Generator, number: int, screen: Screen, condition: str, seen: str
+def _ask(
+    generator: Generator, read: ReadScreen, conditions: Sequence[str], number: int, screen: Screen
 ) -> list[tuple[Answered, Miss]]:
-    """All questions about a screen under one condition: one after the other, so that the engine keeps the picture."""
+    """All questions about a screen, condition by condition: so the engine keeps the picture from one to the next."""
+    seen = read(screen.image)
+    return [pair for condition in conditions for pair in _ask_so(generator, number, screen, seen, condition)]
+
+
+def _ask_so(
+    generator: Generator, number: int, screen: Screen, seen: str, condition: str
+) -> Iterator[tuple[Answered, Miss]]:
     reads, sees = CONDITIONS[condition]
     text, images = (seen if reads else ""), ([screen.image] if sees else [])
-    found = []
     for one in screen.questions:
         prompt = ask_about_screen(one.question, text, one.choices)
         said = "".join(generator.stream(prompt, images=images, max_new_tokens=_ANSWER_TOKENS))
         right = choice_in(said, one.choices) == one.answer
         miss = Miss(f"{screen.image.name}: {one.question}", one.answer, said, 1.0)
-        found.append((Answered(number, condition, one.figures, float(right)), miss))
+        yield Answered(number, condition, one.figures, float(right)), miss
     if screen.caption:
         prompt = ask_about_screen(DESCRIBE, text)
         said = "".join(generator.stream(prompt, images=images, max_new_tokens=_CAPTION_TOKENS))
         value = rouge_l(said, [screen.caption])
         miss = Miss(f"{screen.image.name}: {DESCRIBE}", screen.caption, said, 1 - value)
-        found.append((Answered(number, condition, ("caption_rouge_l",), value), miss))
-    return found
+        yield Answered(number, condition, ("caption_rouge_l",), value), miss
 
 
 def _measure(answered: Sequence[Answered], screens: int, conditions: Sequence[str]) -> Measure:

@@ -86,6 +86,15 @@ def test_each_channel_answers_what_it_can(tmp_path: Path) -> None:
     assert "screen_type_accuracy_both" in result.intervals
 
 
+def test_asking_about_several_screens_at_once_gives_the_same(tmp_path: Path) -> None:
+    data = written(tmp_path, 9)
+    one, more = (
+        evaluate_vision(read_screens(data), data, Looks(), lambda image: f"the lamp {image.name}", at_once=n)
+        for n in (1, 4)
+    )
+    assert (one.metrics, one.intervals, one.misses) == (more.metrics, more.intervals, more.misses)
+
+
 def test_a_picture_that_drives_out_the_text_is_found(tmp_path: Path) -> None:
     data = written(tmp_path, 12)
     model = Looks(blinded_by_pictures=True)
