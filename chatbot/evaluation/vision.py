@@ -41,6 +41,7 @@ _GAINS = (
 )
 _ANSWER_TOKENS = 16
 _CAPTION_TOKENS = 48
+_END = ("\n",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +208,13 @@ def _ask_so(
     text, images = (seen if reads else ""), ([screen.image] if sees else [])
     for one in screen.questions:
         prompt = ask_about_screen(one.question, text, one.choices)
-        said = "".join(generator.stream(prompt, images=images, max_new_tokens=_ANSWER_TOKENS))
+        said = "".join(generator.stream(prompt, images=images, max_new_tokens=_ANSWER_TOKENS, stop=_END))
         right = choice_in(said, one.choices) == one.answer
         miss = Miss(f"{screen.image.name}: {one.question}", one.answer, said, 1.0)
         yield Answered(number, condition, one.figures, float(right)), miss
     if screen.caption:
         prompt = ask_about_screen(DESCRIBE, text)
-        said = "".join(generator.stream(prompt, images=images, max_new_tokens=_CAPTION_TOKENS))
+        said = "".join(generator.stream(prompt, images=images, max_new_tokens=_CAPTION_TOKENS, stop=_END))
         value = rouge_l(said, [screen.caption])
         miss = Miss(f"{screen.image.name}: {DESCRIBE}", screen.caption, said, 1 - value)
         yield Answered(number, condition, ("caption_rouge_l",), value), miss
