@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import chatbot
 from chatbot.errors import InputError
 from chatbot.evaluation.read_once import ReadOnce
 from chatbot.evaluation.vision import choice_in, evaluate_vision, read_labelled, read_screens, spread
@@ -148,6 +149,14 @@ def test_labelled_pictures_are_asked_for_their_type_alone(tmp_path: Path) -> Non
     labels.write_text('{"a.png": "dragon"}')
     with pytest.raises(InputError, match="does not name screen types"):
         read_labelled(tmp_path, labels)
+
+
+def test_the_200_labels_that_come_with_it_are_of_pictures_that_exist(eval_data: Path) -> None:
+    screens = read_labelled(
+        eval_data / "screens", Path(chatbot.__file__).parent / "evaluation" / "screen_labels.json"
+    )
+    assert len(screens) == 200
+    assert len({screen.questions[0].answer for screen in screens}) >= 9
 
 
 @pytest.mark.parametrize(
