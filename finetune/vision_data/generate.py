@@ -7,7 +7,7 @@ number of the screen. A run that was killed goes on where it stopped.
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -211,10 +211,3 @@ def _keep_whole_lines(partial: Path) -> int:
     if len(whole) < len(data):
         write_atomically(partial, whole)
     return whole.count(b"\n")
-
-
-def rows_in(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a finished folder."""
-    with (folder / SCREENS_FILE).open(encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)

@@ -15,7 +15,7 @@ from typing import Literal
 from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.vision_data.look import ACCENTS, LIGHTS, accent_called, is_dark, light_called
 from finetune.vision_data.reading import Control, Mark, ScreenTruth
-from finetune.vision_data.vocabulary import FACTS, LANGUAGES, Vocabulary, vocabulary
+from finetune.vision_data.vocabulary import FACTS, LANGUAGES, Vocabulary
 
 Kind = Literal["screen_type", "control_state", "highlight", "colour", "layout", "light", "text"]
 Needs = Literal["sight", "ocr"]
@@ -367,8 +367,3 @@ def _phrasings() -> dict[str, list[str]]:
     text = (files("finetune.vision_data") / "phrasings.json").read_text(encoding="utf-8")
     found: dict[str, list[str]] = json.loads(text)
     return found
-
-
-def words_of(language: str) -> Vocabulary:
-    """The words that wrong choices are drawn from."""
-    return vocabulary(language)
