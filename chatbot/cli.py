@@ -219,6 +219,14 @@ def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     run_bench("swap", measure_swap, as_json)
 
 
+@bench_app.command("launcher")
+def bench_launcher(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What the widget's launcher costs the page around it in Chromium, before anybody opens it."""
+    from chatbot.bench_launcher import measure_launcher
+
+    run_bench("launcher", measure_launcher, as_json)
+
+
 @bench_app.command("load")
 def bench_load(
     as_json: Annotated[bool, typer.Option("--json")] = False,
