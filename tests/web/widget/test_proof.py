@@ -80,8 +80,8 @@ def test_a_page_that_forbids_workers_proves_in_slices(proving: WidgetDesk, visit
 def test_a_known_visitor_is_not_asked_again(proving: WidgetDesk, visit: Opens) -> None:
     page = opened(visit(proving.page()))
     ask(page)
-    page.reload()
     sent = started(page)
+    page.reload()
     expect(panel(page)).to_be_visible(timeout=PATIENCE_MS)  # it was open
     expect(answers(page)).to_contain_text(ANSWER)
     ask(page)
