@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,10 +78,17 @@ def measure_load(settings: Settings, load: Load, url: str = "", faults: bool = T
     if url:
         return asyncio.run(run_load(load, mixtures, url.rstrip("/"), listening_pid(url)))
     server = OwnServer(settings)
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         return asyncio.run(_on_own_server(load, mixtures, server, faults))
     finally:
+        signal.signal(signal.SIGTERM, before)
         server.close()
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """Ends as after Ctrl-C, so that no server is left behind."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 async def _on_own_server(load: Load, mixtures: Sequence[Mixture], server: OwnServer, faults: bool) -> Result:

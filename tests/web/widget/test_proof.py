@@ -19,6 +19,7 @@ from tests.web.widget.conftest import (
     opened,
     panel,
 )
+from tests.web.widget.test_page import HOSTILE_LATER, HOSTILE_SCRIPT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 ANSWER = "You can return a Dot within 45 days."
@@ -73,6 +74,13 @@ def test_a_new_visitor_proves_work_and_is_answered(proving: WidgetDesk, visit: O
 def test_a_page_that_forbids_workers_proves_in_slices(proving: WidgetDesk, visit: Opens) -> None:
     page = visit(proving.page(), headers={"Content_Security_Policy": CSP.format(url=proving.url)})
     opened(page)
+    ask(page)
+    expect(answers(page)).to_contain_text(ANSWER)
+
+
+def test_a_hostile_page_does_not_keep_anybody_from_proving(proving: WidgetDesk, visit: Opens) -> None:
+    hostile = f"{HOSTILE_SCRIPT}{HOSTILE_LATER}; Worker = class {{ constructor() {{ throw new Error('hostile'); }} }};"
+    page = opened(visit(proving.page(head=f"<script>{hostile}</script>")))
     ask(page)
     expect(answers(page)).to_contain_text(ANSWER)
 
