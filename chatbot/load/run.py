@@ -137,9 +137,9 @@ async def _live(crowd: _Crowd, client: httpx.AsyncClient, url: str, load: Load, 
         customer.ledger.problems.append(f"no conversation could be begun: {type(error).__name__} {error}")
         return
     crowd.followers.append(asyncio.create_task(customer.follow()))
-    while time.monotonic() < ends_s:
+    while True:  # everybody asks at least once
         turn = await customer.ask(mixture.next())
-        if turn is None or not await _answered(customer, turn, load.patience_s):
+        if turn is None or not await _answered(customer, turn, load.patience_s) or time.monotonic() >= ends_s:
             return
         await asyncio.sleep(min(mixture.pause_s(load.think_s), max(0.0, ends_s - time.monotonic())))
 

@@ -17,7 +17,7 @@ import psutil
 from chatbot.errors import FrontdeskError
 from chatbot.settings import Settings
 
-READY_S = 300.0
+READY_S = 900.0
 END_S = 60.0
 SAMPLE_S = 1.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -45,15 +45,28 @@ class OwnServer:
         self._log = Path(self._folder.name) / "server.log"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
-        self._environment = {**os.environ, **_environment(settings, Path(self._folder.name) / "data")}
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data_dir = Path(self._folder.name) / "data"
+        self._environment = {**os.environ, **_environment(settings, self.data_dir)}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
         """The process that listens; 0 before it is started."""
         return self._process.pid if self._process else 0
+
+    def command(self) -> list[str]:
+        """What starts it, on its port."""
+        return [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(self.port)]
+
+    async def is_ready(self) -> bool:
+        """Whether it answers questions."""
+        try:
+            async with httpx.AsyncClient(timeout=5) as client:
+                return bool((await client.get(f"{self.url}/readyz")).json()["ready"])
+        except (httpx.HTTPError, ValueError):
+            return False
 
     async def start(self) -> None:
         """Returns when the models are loaded.
@@ -63,14 +76,14 @@ class OwnServer:
         """
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", "--host", "127.0.0.1", "--port", str(self._port)],
+                self.command(),
                 cwd=_ROOT,
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         ends_s = time.monotonic() + READY_S
-        while not await _is_ready(self.url):
+        while not await self.is_ready():
             if self._process.poll() is not None or time.monotonic() > ends_s:
                 tail = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise FrontdeskError("The server under load did not start.", f"Its log ends with:\n{tail}")
@@ -106,14 +119,6 @@ def _environment(settings: Settings, data_dir: Path) -> dict[str, str]:
         "FRONTDESK_LOG_LEVEL": "warning",
     }
     return own | {f"FRONTDESK_WEB__{name}": _MANY for name in _GENEROUS}
-
-
-async def _is_ready(url: str) -> bool:
-    try:
-        async with httpx.AsyncClient(timeout=5) as client:
-            return bool((await client.get(f"{url}/readyz")).json()["ready"])
-    except (httpx.HTTPError, ValueError):
-        return False
 
 
 def listening_pid(url: str) -> int:

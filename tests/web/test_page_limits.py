@@ -1,15 +1,24 @@
 """Limits and daily quotas hold on the chat page as over the API, with the same words, and the counts are shared."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from chatbot.errors import FrontdeskError
 from chatbot.messages import Attachment, Kind
+from chatbot.quota_settings import DailyLimits, DailySettings
+from chatbot.services import Services
+from chatbot.settings import Settings
 from chatbot.web.page_limits import PageLimits
+from chatbot.web.server import create_app
 from chatbot.web.ui.chat import ChatPage, Visit
-from tests.web.api.conftest import Desk, MakeDesk, empty_database, make_desk  # noqa: F401
+from chatbot.web_settings import WebSettings
+from tests.web.accounts.test_agents import Browser
+from tests.web.api.conftest import Desk, MakeDesk, empty_database, make_desk, serve  # noqa: F401
 from tests.web.api.test_conversations import RETURNS
 
 ADDRESS = "203.0.113.7"
@@ -122,3 +131,20 @@ def test_a_browser_cannot_be_a_customer_or_a_program_by_saying_so(make_desk: Mak
     page.desk.parts.store.create(claimed)
     assert page.chat.visitor(claimed) != claimed
     assert page.chat.visitor(VISITOR) == VISITOR
+
+
+def test_the_real_page_says_why_and_loads_no_model_for_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    serve: Callable[[FastAPI], str],  # noqa: F811
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio"))
+    web = WebSettings(daily=DailySettings(visitor=DailyLimits(messages=0)))
+    services = Services(Settings(data_dir=tmp_path / "data", web=web))
+    browser = Browser(httpx.Client(base_url=serve(create_app(services)), timeout=60))
+    asked = {"text": RETURNS, "files": []}
+    told = browser.call("", browser.step("", "fd-box", "submit"), asked, None, None)
+    assert not told["success"]
+    assert "This visitor has used up the messages of today: at most 0 a day." in told["output"]["error"]
+    assert not services.is_ready
+    services.close()

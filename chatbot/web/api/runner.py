@@ -201,7 +201,10 @@ class TurnRunner:
             moved = self._line.behind(turn)
         for conversation_id in moved:
             self._hub.notify(conversation_id)
-        self._turns.announce(Notice(conversation_id) for conversation_id in moved)
+        try:
+            self._turns.announce(Notice(conversation_id) for conversation_id in moved)
+        except StorageError as error:
+            log.error("places in the line could not be told to other processes", exc_info=error)
 
     def _leave(self, turn: Turn, is_put_back: bool = False) -> None:
         with self._changed:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI, Request
-from gradio.route_utils import FnIndexInferError, get_fn
+from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -15,6 +15,7 @@ from chatbot.web.api.problems import problem
 from chatbot.web.ui.page import CSS, I18N, JS, PageParts, build_page
 from chatbot.web.ui.theme import make_theme
 
+_GRADIO_ROUTES = ("gradio.routes", "gradio.route_utils")
 _COMMON: dict[str, Any] = {
     "footer_links": [],
     "ssr_mode": False,
@@ -106,7 +107,7 @@ def _refuse_unknown_steps(inner: FastAPI) -> None:
     """A step that a page does not have is not found: Gradio fails when it looks for one."""
 
     async def refused(_request: Request, error: Exception) -> Response:
-        if not isinstance(error, FnIndexInferError) and not _was_raised_by(error, get_fn.__name__):
+        if not isinstance(error, FnIndexInferError) and not _was_looked_up_by_gradio(error):
             raise error
         return problem(404, "not-found", "The page has no such step.", "Reload it.")
 
@@ -114,8 +115,9 @@ def _refuse_unknown_steps(inner: FastAPI) -> None:
     inner.add_exception_handler(FnIndexInferError, refused)
 
 
-def _was_raised_by(error: Exception, function: str) -> bool:
+def _was_looked_up_by_gradio(error: Exception) -> bool:
+    """Whether its routes themselves raised it: what a page's own code raises comes from deeper."""
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_name == function
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") in _GRADIO_ROUTES
