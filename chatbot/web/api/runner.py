@@ -199,8 +199,7 @@ class TurnRunner:
         """An answer is composed now: who stands behind it has moved up."""
         with self._changed:
             moved = self._line.behind(turn)
-        for conversation_id in moved:
-            self._hub.notify(conversation_id)
+        self._hub.notify_moved(moved)
         try:
             self._turns.announce(Notice(conversation_id) for conversation_id in moved)
         except StorageError as error:
@@ -219,8 +218,8 @@ class TurnRunner:
                 self._let_go(turn.conversation_id)
             self._woken.discard(turn.conversation_id)
             self._changed.notify_all()
-        for conversation_id in moved:
-            self._hub.notify(conversation_id)
+        self._hub.notify(turn.conversation_id)
+        self._hub.notify_moved(moved)
 
     def _let_go(self, conversation_id: str = "") -> None:
         """Looks again at turns that were put back, of one conversation or of all."""

@@ -75,6 +75,12 @@ def test_after_a_restart_the_pieces_come_anew() -> None:
     assert ledger.turns[0].restarts == 1
 
 
+def test_after_a_restart_an_answer_that_was_kept_already_comes_at_once() -> None:
+    cited = ("done", {**DONE, "citations": [{"number": 1}]})
+    assert booked([TOLD[0], TOLD[1], ("restarted", {}), cited]).problems == []
+    assert booked([TOLD[0], cited]).problems != []
+
+
 def test_a_conversation_that_is_kept_otherwise_is_noticed() -> None:
     ledger = booked(TOLD)
     kept = [

@@ -1,7 +1,10 @@
 """The line: reviewed answers end at once, composed ones wait in order, one of each conversation at a time."""
 
+import asyncio
+
 from chatbot.messages import Message
 from chatbot.turn_leases import Turn
+from chatbot.web.api.hub import Hub
 from chatbot.web.api.line import Line, Phase
 
 
@@ -91,3 +94,18 @@ def test_a_turn_that_is_put_back_keeps_its_place() -> None:
     line.put_back(turns[0])
     assert looked_at(line) == ["a"]
     assert line.turns() == turns
+
+
+def test_a_stream_that_only_moves_up_is_woken_without_news() -> None:
+    async def woken() -> list[bool]:
+        hub = Hub(8)
+        with hub.subscribe("one") as stream:
+            hub.notify_moved(["one", "other"])
+            told = [await stream.wait(5.0)]
+            hub.notify("one")
+            hub.notify_moved(["one"])
+            told.append(await stream.wait(5.0))
+            told.append(await stream.wait(0.01))  # over: something may have been missed
+            return told
+
+    assert asyncio.run(woken()) == [False, True, True]
