@@ -259,7 +259,7 @@ class Assistant:
             turn.result = self._intents.judged(query, turn.result)
         turn.decision = self._decide(turn, observation)
         turn.mark("retrieve", since_s)
-        yield Retrieved(turn.result)
+        yield Retrieved(turn.result, turn.decision.decision is Decision.GENERATE)
 
     def _decide(self, turn: _Turn, observation: Observation) -> PolicyDecision:
         settings, handoff = self._settings, self._handoff

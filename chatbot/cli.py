@@ -178,20 +178,21 @@ def show_settings(
     out.print(table)
 
 
-def run_bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> None:
-    """Measures, and prints one object or a table."""
+def run_bench(name: str, measure: Callable[[Settings], dict[str, Any]], as_json: bool) -> dict[str, Any]:
+    """Measures, and prints one object or a table; returns what was measured."""
     with readable_errors():
         settings = load_settings()
         start_logging("warning", settings)
         result = measure(settings)
     if as_json:
         sys.stdout.write(json.dumps(result) + "\n")
-        return
+        return result
     table = Table("measure", "value", title=f"bench {name}", box=None)
     for group in ("metrics", "ratios"):
         for key, value in result[group].items():
             table.add_row(key, f"{value:.3g}")
     out.print(table)
+    return result
 
 
 @bench_app.command("engine")
@@ -216,3 +217,35 @@ def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     from chatbot.bench_swap import measure_swap
 
     run_bench("swap", measure_swap, as_json)
+
+
+@bench_app.command("launcher")
+def bench_launcher(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What the widget's launcher costs the page around it in Chromium, before anybody opens it."""
+    from chatbot.bench_launcher import measure_launcher
+
+    run_bench("launcher", measure_launcher, as_json)
+
+
+@bench_app.command("load")
+def bench_load(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    chats: Annotated[int, typer.Option(min=1, max=1000, help="Customers at the same time.")] = 50,
+    minutes: Annotated[float, typer.Option(min=0.01, help="How long they go on asking.")] = 5.0,
+    think_s: Annotated[
+        float, typer.Option(min=0.0, help="Mean seconds between an answer and the next question.")
+    ] = 10.0,
+    url: Annotated[str, typer.Option(help="A running server; one of its own when not given.")] = "",
+    faults: Annotated[
+        bool, typer.Option(help="Also end and kill a server of its own while it answers.")
+    ] = True,
+) -> None:
+    """Many customers typing at once: times, the line, memory, and that no event is lost, repeated or mixed up."""
+    from chatbot.load.run import Load, measure_load
+
+    load = Load(chats=chats, minutes=minutes, think_s=think_s)
+    result = run_bench("load", lambda settings: measure_load(settings, load, url, faults), as_json)
+    for problem in result["problems"]:
+        err.print(problem, style="red", markup=False, highlight=False)
+    if result["problems"]:
+        raise typer.Exit(1)

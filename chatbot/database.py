@@ -5,7 +5,7 @@ SQLite in WAL mode, or Postgres. It knows nothing of what is kept in the tables.
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from chatbot.database_url import engine_url
 from chatbot.errors import InputError, StorageError
+from chatbot.turnstile import Turnstile
 
 _MIGRATION_LOCK = 5_230_418  # any number that nobody else locks in our database
 _ALONE_LOCKS = 523
@@ -49,6 +50,8 @@ class Database:
         self._engine = _open(url)
         self.is_shared = self._engine.dialect.name != "sqlite"
         self.process_id = uuid.uuid4().hex
+        # SQLite has one writer, and lets those that wait for it poll: some would wait for all others.
+        self._turnstile: AbstractContextManager[None] = nullcontext() if self.is_shared else Turnstile()
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
         writer = self._engine.execution_options(begin="IMMEDIATE")
         self._write_sessions = sessionmaker(writer, expire_on_commit=False)
@@ -64,7 +67,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session whose changes are kept together, or not at all when the block raises."""
-        with self._errors(), self._write_sessions.begin() as session:
+        with self._turnstile, self._errors(), self._write_sessions.begin() as session:
             yield session
 
     @contextmanager

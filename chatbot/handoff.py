@@ -18,7 +18,8 @@ from chatbot.templates import Language, say
 
 _SHORT_CHARS = 240
 _MOST_QUESTIONS = 20
-_PROGRAMS = ("key-", "command-line")
+PROGRAMS = ("key-", "command-line")
+"""What the visitor ids of programs begin with."""
 _PROGRAM_CHARS = 24
 
 
@@ -181,7 +182,7 @@ def shown_name(agent: str) -> str:
 
 def may_be_handed_off(visitor_id: str) -> bool:
     """Whether a person's reply would reach the visitor: not a program's one-off question or the command line's."""
-    return not (len(visitor_id) <= _PROGRAM_CHARS and visitor_id.startswith(_PROGRAMS))
+    return not (len(visitor_id) <= _PROGRAM_CHARS and visitor_id.startswith(PROGRAMS))
 
 
 def brief(messages: Sequence[StoredMessage]) -> Briefing:

@@ -211,9 +211,10 @@ class Perceived:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The knowledge base has been searched."""
+    """The knowledge base has been searched; with `needs_model` the language model is asked next, which takes time."""
 
     result: RetrievalResult
+    needs_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

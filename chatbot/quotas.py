@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from chatbot.database import Database
 from chatbot.errors import FrontdeskError
+from chatbot.messages import Message
 from chatbot.quota_settings import DailySettings
 from chatbot.schema import UsageRow
 
@@ -35,6 +36,12 @@ class Use:
     uploads: int = 0
     audio_s: float = 0.0
     tokens: int = 0
+
+
+def use_of(message: Message) -> Use:
+    """What a message counts for; a correction's attachments were counted with the question."""
+    own = () if message.corrections else message.attachments
+    return Use(messages=1, uploads=len(own), audio_s=sum(a.duration_s for a in own))
 
 
 _NAMES = {"messages": "messages", "uploads": "uploads", "audio_s": "seconds of audio", "tokens": "tokens"}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
+from chatbot.audit import audit_ticket
 from chatbot.errors import FrontdeskError, StorageError
 from chatbot.faq_intents import FaqIntents
 from chatbot.generators.base import Generator
@@ -66,7 +67,7 @@ class Services:
         self.store = ConversationStore(settings.database_address, files)
         webhooks = settings.handoff.webhooks
         outbox = Outbox(webhooks, pattern_redactor(rules_from_settings(settings)))
-        self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox,))
+        self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox, audit_ticket))
         self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
         self.attachments = AttachmentStore(files, settings, self.store.claims)
         self.insights = InsightDesk(

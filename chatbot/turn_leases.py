@@ -47,8 +47,11 @@ class TurnLeases:
         """The end of a lease that begins now."""
         return datetime.now(UTC) + timedelta(seconds=self.lease_s)
 
-    def begin(self, turn: Turn) -> bool:
+    def begin(self, turn: Turn, *, is_waiting: bool = False) -> bool:
         """Says that the answer is being made now; False while an earlier message of the conversation is unanswered.
+
+        Args:
+            is_waiting: It is only looked at, and has others before it in the line.
 
         Raises:
             ConversationNotFoundError: The conversation was erased.
@@ -63,7 +66,7 @@ class TurnLeases:
             )
             if session.scalar(earlier.limit(1)) is not None:
                 return False
-            row.begun_at = datetime.now(UTC)
+            row.begun_at = None if is_waiting else datetime.now(UTC)
             return True
 
     def held(self, session: Session, turn: Turn) -> TurnRow:
@@ -95,11 +98,11 @@ class TurnLeases:
 
     def renew(self, turn_ids: Sequence[str]) -> None:
         """Says that this process is still at work on turns."""
-        self._set(turn_ids, self.until())
+        self._set(turn_ids, self.until(), self.owner)
 
     def release(self, turn_ids: Sequence[str]) -> None:
-        """Leaves turns to whoever comes next: this process ends."""
-        self._set(turn_ids, None)
+        """Leaves turns to whoever comes next: this process ends, and keeps nothing more of them."""
+        self._set(turn_ids, None, None)
 
     def places_elsewhere(self, conversation_id: str) -> dict[str, int]:
         """The conversation's turns in lines of other processes with their place, from 1; 0 for one being answered."""
@@ -125,12 +128,12 @@ class TurnLeases:
         with self._database.reading() as session:
             return {turn_id: 0 if begun_at else count for turn_id, begun_at, count in session.execute(query)}
 
-    def _set(self, turn_ids: Sequence[str], until: datetime | None) -> None:
+    def _set(self, turn_ids: Sequence[str], until: datetime | None, owner: str | None) -> None:
         if not turn_ids:
             return
         mine = (TurnRow.id.in_(turn_ids), TurnRow.owner == self.owner)
         with self._database.writing() as session:
-            session.execute(update(TurnRow).where(*mine).values(lease_until=until))
+            session.execute(update(TurnRow).where(*mine).values(lease_until=until, owner=owner))
 
 
 def turn_of(row: TurnRow, visitor_id: str) -> Turn:

@@ -60,6 +60,11 @@ class TurnLog:
         self._database = database
         self.leases = TurnLeases(database, lease_s)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may answer turns of the same database."""
+        return self._database.is_shared
+
     def accept(
         self,
         conversation_id: str,

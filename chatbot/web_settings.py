@@ -69,7 +69,7 @@ class WebSettings(BaseModel):
     resume_s: float = Field(2_592_000.0, ge=60)
     """Time in which a visitor can come back to earlier conversations, in seconds."""
     turn_workers: int = Field(4, ge=1, le=64)
-    """Turns that are answered at the same time; the others wait in line."""
+    """Answers that the language model composes at the same time; the others wait in line. Reviewed answers do not."""
     turn_lease_s: float = Field(20.0, ge=1, le=3600)
     """Seconds without a sign of life after which the unanswered messages of a process are taken over by another."""
     otlp_url: str = ""

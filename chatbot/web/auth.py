@@ -15,6 +15,7 @@ from typing import Any, Literal
 import jwt
 
 from chatbot.errors import FrontdeskError
+from chatbot.handoff import PROGRAMS
 from chatbot.web_settings import SiteSettings, WebSettings
 
 _ALGORITHM = "HS256"
@@ -190,6 +191,11 @@ def _customer_key(token: str, settings: SiteSettings) -> tuple[str, str]:
 def is_customer(visitor_id: str) -> bool:
     """Whether a visitor is a customer whom the help desk has signed."""
     return visitor_id.startswith(_CUSTOMER)
+
+
+def is_reserved(visitor_id: str) -> bool:
+    """Whether an id can be a customer's or a program's: a browser that names it without a token is lying."""
+    return visitor_id.startswith((_CUSTOMER, *PROGRAMS))
 
 
 def new_visitor_id() -> str:

@@ -54,6 +54,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     from chatbot.web.accounts.mount import add_accounts
     from chatbot.web.api.mount import add_api
     from chatbot.web.metrics import MeasuredAssistant
+    from chatbot.web.page_limits import PageLimits
     from chatbot.web.ui.mount import mount_page
     from chatbot.web.ui.page import PageParts
     from chatbot.web.widget.mount import add_widget
@@ -79,11 +80,14 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     # First: the chat page answers every other path.
     app.state.pages = tuple(mount(app, services) for mount in mounts)
     settings = services.settings
+    limits = PageLimits(app.state.api)
     parts = PageParts(
         store=services.store,
         attachments=services.attachments,
         handoff=services.handoff,
         assistant=lambda: MeasuredAssistant(services.assistant(), app.state.api.metrics),
+        limits=limits,
+        address=limits.address,
         max_attachments=settings.max_attachments,
         browser_secret=services.browser_secret(),
         company_name=settings.company_name,

@@ -9,8 +9,11 @@ from typer.testing import CliRunner
 
 from app import cli
 from chatbot.api_keys import ApiKeyStore
-from chatbot.audit import COMMAND_LINE, AuditLog
+from chatbot.audit import COMMAND_LINE, THIS_MACHINE, AuditLog
 from chatbot.database import Database
+from chatbot.policy import Cause
+from chatbot.services import Services
+from chatbot.settings import Settings
 
 
 def test_entries_come_back_in_order_from_a_time_on(tmp_path: Path) -> None:
@@ -60,3 +63,13 @@ def test_what_commands_do_is_printed_line_by_line_from_a_day_on(
     assert "shop" not in json.dumps(lines).lower()
     assert run(cli, ["audit", "--since", "2999-01-01"]).stdout == ""
     assert len(run(cli, ["audit", "--since", "2020-01-01T00:00:00"]).stdout.splitlines()) == 4
+
+
+def test_a_name_that_somebody_typed_on_a_server_without_accounts_is_no_actor(tmp_path: Path) -> None:
+    services = Services(Settings(data_dir=tmp_path))
+    conversation = services.store.create("visitor-1")
+    standing, _ = services.handoff.request(conversation.id, "visitor-1", cause=Cause.ASKED)
+    services.handoff.claim(standing.ticket.id, "Ann")
+    (entry,) = AuditLog(services.store.database).entries()
+    assert (entry.actor, entry.action, entry.target) == (THIS_MACHINE, "ticket-claimed", standing.ticket.id)
+    services.close()

@@ -1,6 +1,6 @@
 """What the page's controls do, with fakes for everything that needs a model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,28 @@ class FakeAttachments:
     def path(self, attachment: Attachment | str) -> Path:
         return self.folder / (attachment if isinstance(attachment, str) else attachment.sha256)
 
+    def drop(self, attachments: Sequence[Attachment]) -> None:
+        self.dropped = [a.name for a in attachments]
+
+
+class Unlimited:
+    """Lets everybody do everything; `spent` adds up."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+
+    def begin(self, address: str) -> None:
+        pass
+
+    def admit(self, visitor_id: str, address: str) -> None:
+        pass
+
+    def take(self, visitor_id: str, address: str, message: Message) -> None:
+        pass
+
+    def spent(self, visitor_id: str, address: str, tokens: int) -> None:
+        self.tokens += tokens
+
 
 class Desk:
     """A page over a real store and a real assistant; `responder` can take the assistant's place."""
@@ -63,11 +85,13 @@ class Desk:
             generator=self.generator,
             settings=settings,
         )
+        self.limits = Unlimited()
         self.page = ChatPage(
             store=self.store,
             attachments=FakeAttachments(folder),
             assistant=lambda: self.responder,
             as_html=lambda html: {"html": html},
+            limits=self.limits,
             max_attachments=2,
         )
         self.ann = self.page.start(Visit("ann", "", "en", "tab-1"))

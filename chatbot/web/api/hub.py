@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -13,19 +13,30 @@ class Subscription:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._rang = asyncio.Event()
+        self._has_news = False
 
-    def ring(self) -> None:
-        """Wakes the stream from any thread."""
+    def ring(self, has_news: bool = True) -> None:
+        """Wakes the stream from any thread.
+
+        Args:
+            has_news: Something was told; else only the place in the line has changed.
+        """
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._rang.set)
+            self._loop.call_soon_threadsafe(self._wake, has_news)
 
-    async def wait(self, timeout_s: float) -> None:
-        """Sleeps until something happens, or the time is over."""
+    async def wait(self, timeout_s: float) -> bool:
+        """Sleeps until something happens, or the time is over; False when nothing can have been told meanwhile."""
         try:
             await asyncio.wait_for(self._rang.wait(), timeout_s)
         except TimeoutError:
-            return
+            return True  # a notice may have been lost
         self._rang.clear()
+        has_news, self._has_news = self._has_news, False
+        return has_news
+
+    def _wake(self, has_news: bool) -> None:
+        self._has_news = self._has_news or has_news
+        self._rang.set()
 
 
 class Hub:
@@ -62,11 +73,12 @@ class Hub:
             return len(self._open.get(conversation_id, ())) >= self._max_streams
 
     def notify(self, conversation_id: str) -> None:
-        """Wakes the streams of a conversation."""
-        with self._lock:
-            woken = list(self._open.get(conversation_id, ()))
-        for subscription in woken:
-            subscription.ring()
+        """Wakes the streams of a conversation, which has been told something."""
+        self._ring([conversation_id], has_news=True)
+
+    def notify_moved(self, conversation_ids: Iterable[str]) -> None:
+        """Wakes the streams of conversations whose place in the line has changed, and nothing else."""
+        self._ring(conversation_ids, has_news=False)
 
     def notify_all(self) -> None:
         """Wakes every stream."""
@@ -74,6 +86,12 @@ class Hub:
             woken = [subscription for group in self._open.values() for subscription in group]
         for subscription in woken:
             subscription.ring()
+
+    def _ring(self, conversation_ids: Iterable[str], has_news: bool) -> None:
+        with self._lock:
+            woken = [subscription for name in conversation_ids for subscription in self._open.get(name, ())]
+        for subscription in woken:
+            subscription.ring(has_news)
 
     def refuse(self) -> None:
         """Says that nothing new is taken, while streams go on."""

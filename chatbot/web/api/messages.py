@@ -9,17 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, InputError
 from chatbot.messages import Attachment, Message
-from chatbot.quotas import Subjects, Use
+from chatbot.quotas import Subjects, Use, use_of
 from chatbot.store import StoredMessage
 from chatbot.text import clean_text
 from chatbot.web.api import wire
 from chatbot.web.api.conversations import PROBLEMS, owned_message
 from chatbot.web.api.parts import ApiParts, Id
-from chatbot.web.api.problems import ApiError
 from chatbot.web.api.uploads import BODY, read_message
 from chatbot.web.auth import Visitor
 
-_BUSY_RETRY_S = 5
 _INLINE = ("image/png", "image/jpeg", "image/webp", "image/gif", "audio/", "video/")
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 IdempotencyKey = Annotated[
@@ -78,7 +76,7 @@ class MessageRoutes:
         ) -> Accepted:
             """Sends a message; it is kept before this returns, and its answer comes over the events."""
             payers = self._parts.payers(request, who)
-            self._admit(request, who)
+            self._parts.admit(self._parts.address(request), who.visitor_id)
             await run_sync(self._parts.quotas.check, payers, Use(messages=1))
             message = await read_message(request, self._parts.attachments, self._parts.settings)
             try:
@@ -93,7 +91,7 @@ class MessageRoutes:
             idempotency_key: IdempotencyKey = "",
         ) -> Accepted:  # fmt: skip
             """Corrects what was heard or read in a question, and asks it again as a new message."""
-            self._admit(request, who)
+            self._parts.admit(self._parts.address(request), who.visitor_id)
             question = owned_message(self._parts, conversation_id, message_id, who, "user")
             corrected, payers = _corrected(question, body.corrections), self._parts.payers(request, who)
             return self._accept(conversation_id, who, corrected, idempotency_key, payers)
@@ -125,13 +123,6 @@ class MessageRoutes:
             return self._attachment(conversation_id, attachment_id, who)
 
         return router
-
-    def _admit(self, request: Request, who: Visitor) -> None:
-        settings = self._parts.settings.web
-        self._parts.count(request, "messages", "", settings.messages_per_minute)
-        self._parts.count(request, "messages", who.visitor_id, settings.messages_per_minute)
-        if self._parts.hub.is_refusing or self._parts.runner.waiting >= settings.max_waiting_turns:
-            raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
 
     def _accept(
         self, conversation_id: str, who: Visitor, message: Message, key: str, payers: Subjects
@@ -169,12 +160,6 @@ class MessageRoutes:
         return Response(
             data, headers=headers, media_type=found.media_type if shown else "application/octet-stream"
         )
-
-
-def use_of(message: Message) -> Use:
-    """What a message counts for; a correction's attachments were counted with the question."""
-    own = () if message.corrections else message.attachments
-    return Use(messages=1, uploads=len(own), audio_s=sum(a.duration_s for a in own))
 
 
 def _corrected(question: StoredMessage, corrections: Mapping[str, str]) -> Message:

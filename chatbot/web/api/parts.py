@@ -19,12 +19,14 @@ from chatbot.turn_log import TurnLog
 from chatbot.web.address import client_address, own_origin
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.limits import Rate, RateLimits
+from chatbot.web.api.problems import ApiError
 from chatbot.web.api.runner import Responds, TurnRunner
 from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens, is_customer
 from chatbot.web.metrics import MeasuredAssistant, Metrics
 from chatbot.web.tracing import Tracing
 
 _ADDRESS_FACTOR = 4  # people behind one address
+_BUSY_RETRY_S = 5
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", examples=["0d9d5c2f7a0b4f1a8a3c1e5b7d9f2c64"])]
 
@@ -138,7 +140,23 @@ class ApiParts:
         if whose:
             self.limits.take(what, whose, Rate(count, per_s))
         else:
-            self.limits.take(what, self.address(request), Rate(count * _ADDRESS_FACTOR, per_s))
+            self.count_address(self.address(request), what, count, per_s)
+
+    def count_address(self, address: str, what: str, count: int, per_s: float = 60.0) -> None:
+        """Counts one thing of an address, behind which several visitors may be; errors as for `count`."""
+        self.limits.take(what, address, Rate(count * _ADDRESS_FACTOR, per_s))
+
+    def admit(self, address: str, visitor_id: str) -> None:
+        """Whether a visitor may send a message now.
+
+        Raises:
+            ApiError: Too many were sent, or too many wait for their answers.
+        """
+        settings = self.settings.web
+        self.count_address(address, "messages", settings.messages_per_minute)
+        self.limits.take("messages", visitor_id, Rate(settings.messages_per_minute, 60.0))
+        if self.hub.is_refusing or self.runner.waiting >= settings.max_waiting_turns:
+            raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
 
     def payers(self, request: Request, who: Visitor) -> Subjects:
         """Whose daily quotas a visitor's message counts against."""

@@ -1,24 +1,24 @@
 """Answers accepted turns: a bounded line, a few at a time, one of each conversation.
 
-Every event is kept before it is told. It knows nothing of HTTP, and nothing of how an answer is made.
+Reviewed answers do not wait for those that the language model composes. Every event is kept before it is told. It knows
+nothing of HTTP, and nothing of how an answer is made.
 """
 
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, cast
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, StorageError, TurnTakenOverError
-from chatbot.messages import Done, Message, StreamEvent
+from chatbot.messages import Done, Message, Retrieved, StreamEvent
 from chatbot.notices import Listener, Notice
 from chatbot.store import ConversationStore, StoredMessage
 from chatbot.turn_log import Turn, TurnLog
 from chatbot.web.api import wire
 from chatbot.web.api.hub import Hub
+from chatbot.web.api.line import Line, Phase, Place
 
 log = logging.getLogger(__name__)
 _PRUNE_EVERY_S = 3600.0
@@ -36,11 +36,11 @@ class Responds(Protocol):
 
 
 class TurnRunner:
-    """Worker threads that answer turns in the order in which they came.
+    """Worker threads that look at turns, and others that compose answers, in the order in which the turns came.
 
     Args:
         assistant: Gives the assistant; waits while models load.
-        workers: Turns answered at the same time.
+        workers: Answers that the language model composes at the same time; as many turns are looked at.
         keep_days: Days after which events are removed.
         spent: Told the id of each turn with an answer, and the tokens it has cost.
     """
@@ -63,15 +63,16 @@ class TurnRunner:
         self._keep_for = timedelta(days=keep_days)
         self._prune_next_s = 0.0
         self._spent = spent
-        self._waiting: deque[Turn] = deque()
-        self._running: dict[str, Turn] = {}
+        self._line = Line(workers)
         self._stopped: set[str] = set()
         self._held: set[str] = set()  # waiting turns whose conversation is answered by another process
         self._woken: set[str] = set()  # conversations that had news while one of their turns was looked at
         self._changed = threading.Condition()
         self._closing = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"turn-{n}", daemon=True) for n in range(workers)
+            threading.Thread(target=work, name=f"{name}-{n}", daemon=True)
+            for name, work in (("look", self._look), ("compose", self._compose))
+            for n in range(workers)
         ]
         self._keeper = threading.Thread(target=self._keep_leases, name="turn-leases", daemon=True)
         self._closed = threading.Event()
@@ -86,7 +87,7 @@ class TurnRunner:
     def submit(self, turn: Turn) -> None:
         """Puts an accepted turn into the line."""
         with self._changed:
-            self._waiting.append(turn)
+            self._line.add(turn)
             self._changed.notify_all()
         self._hub.notify(turn.conversation_id)
 
@@ -94,29 +95,26 @@ class TurnRunner:
     def waiting(self) -> int:
         """Length of the line."""
         with self._changed:
-            return len(self._waiting)
+            return self._line.count(Phase.NEW, Phase.PARKED)
 
     @property
     def running(self) -> int:
         """Turns that are being answered."""
         with self._changed:
-            return len(self._running)
+            return self._line.count(Phase.LOOKED_AT, Phase.COMPOSED)
 
     def positions(self, conversation_id: str) -> dict[str, int]:
-        """The conversation's waiting turns with their place in the line, from 1; 0 for the one that is answered."""
+        """The conversation's turns with their place in the line, from 1; 0 for the one that is answered."""
         with self._changed:
-            found = {t.id: n for n, t in enumerate(self._waiting, 1) if t.conversation_id == conversation_id}
-            if turn := self._running.get(conversation_id):
-                found[turn.id] = 0
-        return found
+            return self._line.positions(conversation_id)
 
     def stop(self, conversation_id: str, turn_id: str) -> bool:
         """Ends a turn after what has been said; False when it is not waiting or running here."""
         with self._changed:
-            known = turn_id in {t.id for t in (*self._waiting, *self._running.values())
-                                if t.conversation_id == conversation_id}  # fmt: skip
+            known = turn_id in {turn.id for turn in self._line.of(conversation_id)}
             if known:
                 self._stopped.add(turn_id)
+                self._changed.notify_all()
         return known
 
     def stop_anywhere(self, conversation_id: str, turn_id: str) -> None:
@@ -130,72 +128,102 @@ class TurnRunner:
             if self._closing:
                 return
             self._closing = True
-            left = list(self._waiting)
-            self._waiting.clear()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._running, timeout_s)
-            left += (*self._waiting, *self._running.values())
+            busy = (Phase.LOOKED_AT, Phase.COMPOSED)
+            self._changed.wait_for(lambda: not self._line.count(*busy), timeout_s)
+            left, parked = self._line.turns(), self._line.parked()
         self._closed.set()
         self._listener.close()
         self._turns.leases.release([turn.id for turn in left])
+        for events in parked:
+            self._drop(events)
 
-    def _work(self) -> None:
-        while (turn := self._next()) is not None:
-            is_put_back = False
+    def _drop(self, events: Iterator[StreamEvent]) -> None:
+        """Ends an answer that has not been begun, and was left to another process: nothing of it is kept."""
+        try:
+            cast("Generator[StreamEvent]", events).close()
+        except FrontdeskError as error:
+            log.info("an answer that waited was left: %s", error)
+
+    def _look(self) -> None:
+        """Gives reviewed answers, and lets others wait for the language model."""
+        while place := self._next(self._next_to_look_at):
+            turn, is_parked, is_put_back = place.turn, False, False
             try:
-                is_put_back = not self._begin(turn)
-                if not is_put_back:
-                    self._run(turn)
+                if place.events is not None:
+                    self._guard(turn, self._end_stopped, place.events)
+                elif self._begin(turn):
+                    is_parked = self._guard(turn, self._open)
+                else:
+                    is_put_back = True
             except (TurnTakenOverError, ConversationNotFoundError) as error:
                 log.info("a turn was left: %s", error)
             finally:
-                self._leave(turn, is_put_back)
-                self._hub.notify(turn.conversation_id)
+                if not is_parked:  # then it is somebody else's already
+                    self._leave(turn, is_put_back)
 
-    def _next(self) -> Turn | None:
+    def _compose(self) -> None:
+        """Lets the language model compose answers."""
+        while place := self._next(self._line.next_parked):
+            turn, events = place.turn, place.events
+            try:
+                self._tell_moved(turn)
+                if events is not None:
+                    self._guard(turn, self._go_on, events)
+            finally:
+                self._leave(turn)
+
+    def _next(self, find: Callable[[], Place | None]) -> Place | None:
         with self._changed:
             while not self._closing:
-                busy = self._running
-                free = (t for t in self._waiting if t.conversation_id not in busy and t.id not in self._held)
-                if turn := next(free, None):
-                    self._waiting.remove(turn)
-                    self._running[turn.conversation_id] = turn
-                    self._woken.discard(turn.conversation_id)
-                    return turn
+                if place := find():
+                    self._woken.discard(place.turn.conversation_id)
+                    return place
                 self._changed.wait()
         return None
 
+    def _next_to_look_at(self) -> Place | None:
+        stopped = self._line.next_parked(lambda turn: turn.id in self._stopped)  # it need not wait any more
+        return stopped or self._line.next_new(lambda turn: turn.id in self._held)
+
     def _begin(self, turn: Turn) -> bool:
         """False when it is not its time: another process answers an earlier message of the conversation."""
+        is_waiting = self.positions(turn.conversation_id).get(turn.id, 0) > 0
         try:
-            if not self._turns.leases.begin(turn):
-                return False
-            with self._changed:
-                moved = {t.conversation_id for t in (*self._waiting, turn)}
-            for conversation_id in moved:
-                self._hub.notify(conversation_id)
-            self._turns.announce(Notice(conversation_id) for conversation_id in moved)
+            return self._turns.leases.begin(turn, is_waiting=is_waiting)
         except StorageError as error:
             log.error("a turn could not be begun", exc_info=error)
             return False
-        return True
 
-    def _leave(self, turn: Turn, is_put_back: bool) -> None:
+    def _tell_moved(self, turn: Turn) -> None:
+        """An answer is composed now: who stands behind it has moved up."""
         with self._changed:
-            self._running.pop(turn.conversation_id, None)
+            moved = self._line.behind(turn)
+        self._hub.notify_moved(moved)
+        try:
+            self._turns.announce(Notice(conversation_id) for conversation_id in moved)
+        except StorageError as error:
+            log.error("places in the line could not be told to other processes", exc_info=error)
+
+    def _leave(self, turn: Turn, is_put_back: bool = False) -> None:
+        with self._changed:
+            moved = self._line.behind(turn)
             if is_put_back:
-                self._waiting.appendleft(turn)
+                self._line.put_back(turn)
                 if turn.conversation_id not in self._woken:
                     self._held.add(turn.id)
             else:
+                self._line.remove(turn)
                 self._stopped.discard(turn.id)
                 self._let_go(turn.conversation_id)
             self._woken.discard(turn.conversation_id)
             self._changed.notify_all()
+        self._hub.notify(turn.conversation_id)
+        self._hub.notify_moved(moved)
 
     def _let_go(self, conversation_id: str = "") -> None:
         """Looks again at turns that were put back, of one conversation or of all."""
-        for turn in (*self._waiting, *self._running.values()):
+        for turn in self._line.turns():
             if conversation_id in ("", turn.conversation_id):
                 self._held.discard(turn.id)
                 self._woken.add(turn.conversation_id)
@@ -215,9 +243,10 @@ class TurnRunner:
             self._let_go()
             self._changed.notify_all()
 
-    def _run(self, turn: Turn) -> None:
+    def _guard(self, turn: Turn, step: Callable[..., bool], *more: Iterator[StreamEvent]) -> bool:
+        """Takes a step of an answer; what goes wrong ends the turn. True when the rest waits for the model."""
         try:
-            self._answer(turn)
+            return step(turn, *more)
         except ConversationNotFoundError:
             log.info("the conversation of a turn was erased")
         except TurnTakenOverError:
@@ -228,24 +257,59 @@ class TurnRunner:
         except Exception:
             log.exception("a turn failed")
             self._finish(turn, *wire.failed_event(turn.id, _BROKE))
+        return False
 
-    def _answer(self, turn: Turn) -> None:
+    def _open(self, turn: Turn) -> bool:
+        """Answers as far as that goes without the language model; True when the rest waits for it."""
         if answer := self._stored_answer(turn):  # the process ended between the answer and its last event
-            return self._finish_stored(turn, answer)
+            self._finish_stored(turn, answer)
+            return False
         events = self._assistant().respond(turn.message, turn.conversation_id, turn.visitor_id, turn.id)
-        with closing(events):  # type: ignore[type-var]
+        return self._tell(turn, events, parks=True)
+
+    def _go_on(self, turn: Turn, events: Iterator[StreamEvent]) -> bool:
+        if self._turns.is_shared:
+            self._turns.leases.begin(turn)
+        return self._tell(turn, events, parks=False)
+
+    def _end_stopped(self, turn: Turn, events: Iterator[StreamEvent]) -> bool:
+        cast("Generator[StreamEvent]", events).close()
+        self._finish_broken_off(turn)
+        return False
+
+    def _tell(self, turn: Turn, events: Iterator[StreamEvent], *, parks: bool) -> bool:
+        is_parked = False
+        try:
             for happened in events:
                 if turn.id in self._stopped:
                     break
                 if told := wire.event(turn.id, happened):
                     if isinstance(happened, Done):
                         self._charge(turn, happened.tokens)
-                        return self._finish(turn, *told)
+                        self._finish(turn, *told)
+                        return False
                     self._turns.tell(turn, *told)
                     self._hub.notify(turn.conversation_id)
+                if parks and isinstance(happened, Retrieved) and happened.needs_model:
+                    is_parked = True
+                    self._park(turn, events)
+                    return True
+        finally:
+            if not is_parked:
+                cast("Generator[StreamEvent]", events).close()
+        self._finish_broken_off(turn)
+        return False
+
+    def _park(self, turn: Turn, events: Iterator[StreamEvent]) -> None:
+        with self._changed:
+            self._line.park(turn, events)
+            self._changed.notify_all()
+
+    def _finish_broken_off(self, turn: Turn) -> None:
         if answer := self._stored_answer(turn):
-            return self._finish_stored(turn, answer)
-        return self._finish(turn, *wire.failed_event(turn.id, "The answer was stopped."))
+            self._finish_stored(turn, answer)
+        else:
+            self._finish(turn, *wire.failed_event(turn.id, "The answer was stopped."))
 
     def _finish_answered(self, turn: Turn) -> None:
         """Tells the answer that a process kept which had lost the turn; that one tells nothing more."""
@@ -305,4 +369,4 @@ class TurnRunner:
 
     def _mine(self) -> set[str]:
         with self._changed:
-            return {turn.id for turn in (*self._waiting, *self._running.values())}
+            return {turn.id for turn in self._line.turns()}

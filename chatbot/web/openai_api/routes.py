@@ -18,12 +18,11 @@ from chatbot.api_keys import ApiKey, Scope
 from chatbot.assistant import Perceives
 from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Decision, Message, Transcript
-from chatbot.quotas import Subjects, Use
+from chatbot.quotas import Subjects, Use, use_of
 from chatbot.store import Evidence
 from chatbot.turn_log import LoggedEvent, Turn
 from chatbot.web.api import wire
 from chatbot.web.api.conversations import PROBLEMS
-from chatbot.web.api.messages import use_of
 from chatbot.web.api.parts import ApiParts, key_holder
 from chatbot.web.api.problems import ApiError
 from chatbot.web.api.stream import POLL_S

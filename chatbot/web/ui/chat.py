@@ -28,6 +28,7 @@ from chatbot.messages import (
 )
 from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import Language
+from chatbot.web.auth import is_reserved
 from chatbot.web.ui.render import (
     ChatMessage,
     answer_markdown,
@@ -61,15 +62,40 @@ class StoresAttachments(Protocol):
         """Where a stored upload lies."""
         ...
 
+    def drop(self, attachments: Sequence[Attachment]) -> None:
+        """Removes uploads of a message that was not taken."""
+        ...
+
+
+class Limits(Protocol):
+    """What the page needs of `page_limits.PageLimits`."""
+
+    def begin(self, address: str) -> None:
+        """Counts a conversation."""
+        ...
+
+    def admit(self, visitor_id: str, address: str) -> None:
+        """Whether a message may be sent, before anything of it is read."""
+        ...
+
+    def take(self, visitor_id: str, address: str, message: Message) -> None:
+        """Counts a message with its files."""
+        ...
+
+    def spent(self, visitor_id: str, address: str, tokens: int) -> None:
+        """Counts what an answer has cost."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who asks, where, and in which language; made anew for each request."""
+    """Who asks, where, in which language, and from which address; made anew for each request."""
 
     visitor_id: str
     conversation_id: str
     language: Language
     session: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +135,7 @@ class ChatPage:
     Args:
         assistant: Gives the assistant; waits while models load.
         as_html: Wraps our own markup into the component that shows it.
+        limits: How much may be asked.
         max_attachments: Most uploads taken from one message.
         is_ready: Whether the models are loaded.
         is_with_person: Whether a person has the conversation of this id.
@@ -121,6 +148,7 @@ class ChatPage:
         attachments: StoresAttachments,
         assistant: Callable[[], Responds],
         as_html: Callable[[str], Any],
+        limits: Limits,
         max_attachments: int,
         is_ready: Callable[[], bool] = lambda: True,
         is_with_person: Callable[[str], bool] = lambda _: False,
@@ -129,14 +157,16 @@ class ChatPage:
         self._attachments = attachments
         self._assistant = assistant
         self._as_html = as_html
+        self._limits = limits
         self._max_attachments = max_attachments
         self._is_ready = is_ready
         self._is_with_person = is_with_person
         self._stops: dict[str, threading.Event] = {}
 
     def visitor(self, known: str | None) -> str:
-        """The browser's visitor id, or a new unguessable one."""
-        return known if isinstance(known, str) and 20 <= len(known) <= 64 else secrets.token_urlsafe(24)
+        """The browser's visitor id, or a new unguessable one; never one that could be guessed from somebody's name."""
+        is_own = isinstance(known, str) and 20 <= len(known) <= 64 and not is_reserved(known)
+        return known if known and is_own else secrets.token_urlsafe(24)
 
     def conversations(self, visitor_id: str) -> tuple[Conversation, ...]:
         """The visitor's conversations, newest first."""
@@ -179,14 +209,34 @@ class ChatPage:
         return _readings(question.observation, question.attachments, visit.language)
 
     def start(self, visit: Visit) -> Visit:
-        """The visit with a conversation of the visitor's own: a new one if none is chosen."""
+        """The visit with a conversation of the visitor's own: a new one if none is chosen.
+
+        Raises:
+            FrontdeskError: Too many were begun.
+        """
         if self.has(visit):
             return visit
+        self._limits.begin(visit.address)
         return replace(visit, conversation_id=self._store.create(visit.visitor_id).id)
 
     def waiting(self, visit: Visit) -> str:
         """What the status line says before the first stage begins."""
         return TEXTS[visit.language]["one_moment" if self._is_ready() else "loading"]
+
+    def admit(self, visit: Visit, text: str, uploads: Sequence[str]) -> tuple[Visit, Message]:
+        """Takes a message into the visitor's conversation, and counts it; see `start`.
+
+        Raises:
+            FrontdeskError: No more may be sent now; nothing of it is kept.
+        """
+        self._limits.admit(visit.visitor_id, visit.address)
+        started, message = self.start(visit), self.accept(text, uploads)
+        try:
+            self._limits.take(visit.visitor_id, visit.address, message)
+        except FrontdeskError:
+            self._attachments.drop(message.attachments)
+            raise
+        return started, message
 
     def accept(self, text: str, uploads: Sequence[str]) -> Message:
         """Takes uploads in; those that are refused become problems beside the rest."""
@@ -224,6 +274,7 @@ class ChatPage:
                 del self._stops[visit.session]
         if stop.is_set() and (kept := self._newest(visit, "assistant")):
             answer.message_id = kept.id
+            self._limits.spent(visit.visitor_id, visit.address, kept.evidence.tokens if kept.evidence else 0)
         yield View([*before, *answer.messages(self._as_html, visit.language, stop.is_set())])
 
     def _show(
@@ -250,6 +301,7 @@ class ChatPage:
                     answer.warnings.append(text)
                 case Done():
                     answer.message_id = event.message_id
+                    self._limits.spent(visit.visitor_id, visit.address, event.tokens)
             if stop.is_set():
                 events.close()  # type: ignore[attr-defined]
                 return
@@ -269,6 +321,7 @@ class ChatPage:
 
         Raises:
             InputError: There is nothing to correct.
+            FrontdeskError: No more may be sent now.
         """
         question = self._newest(visit, "user")
         if question is None:
@@ -276,7 +329,10 @@ class ChatPage:
         as_read = _as_read(question.observation or Observation(""))
         shown = zip(hashes, texts, strict=False)
         corrections = {sha: text for sha, text in shown if sha and (sha, text) not in as_read}
-        return Message(question.text, question.attachments, corrections)
+        message = Message(question.text, question.attachments, corrections)
+        self._limits.admit(visit.visitor_id, visit.address)
+        self._limits.take(visit.visitor_id, visit.address, message)
+        return message
 
     def rename(self, visit: Visit, title: str) -> None:
         """Gives the chosen conversation another title."""

@@ -6,13 +6,16 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from chatbot.web.api.problems import problem
 from chatbot.web.ui.page import CSS, I18N, JS, PageParts, build_page
 from chatbot.web.ui.theme import make_theme
 
+_GRADIO_ROUTES = ("gradio.routes", "gradio.route_utils")
 _COMMON: dict[str, Any] = {
     "footer_links": [],
     "ssr_mode": False,
@@ -37,6 +40,7 @@ def mount_page(app: FastAPI, parts: PageParts, max_file_bytes: int) -> FastAPI:
         blocked_paths=[str(private_uploads())],
         **_COMMON,
     )
+    _refuse_unknown_steps(_inner(mounted, ""))
     return mounted
 
 
@@ -85,6 +89,35 @@ def mount_private_page(
         **_COMMON,
     )
     mounted.router.routes.insert(-1, Route(path, lambda request: RedirectResponse(f"{path}/")))
-    inner = next(route for route in reversed(mounted.routes) if getattr(route, "path", "") == path)
-    inner.app.uploaded_file_dir = str(folder)  # type: ignore[attr-defined]
+    inner = _inner(mounted, path)
+    inner.uploaded_file_dir = str(folder)
+    _refuse_unknown_steps(inner)
     return mounted
+
+
+def _inner(mounted: FastAPI, path: str) -> Any:
+    """Gradio's own application below a path."""
+    found = next(
+        r for r in reversed(mounted.routes) if getattr(r, "path", None) == path and hasattr(r, "app")
+    )
+    return found.app
+
+
+def _refuse_unknown_steps(inner: FastAPI) -> None:
+    """A step that a page does not have is not found: Gradio fails when it looks for one."""
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        if not isinstance(error, FnIndexInferError) and not _was_looked_up_by_gradio(error):
+            raise error
+        return problem(404, "not-found", "The page has no such step.", "Reload it.")
+
+    inner.add_exception_handler(KeyError, refused)
+    inner.add_exception_handler(FnIndexInferError, refused)
+
+
+def _was_looked_up_by_gradio(error: Exception) -> bool:
+    """Whether its routes themselves raised it: what a page's own code raises comes from deeper."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") in _GRADIO_ROUTES

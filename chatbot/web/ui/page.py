@@ -12,7 +12,7 @@ from chatbot.errors import FrontdeskError
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.insights.suggestions import NO_SUGGESTIONS
 from chatbot.store import ConversationStore
-from chatbot.web.ui.chat import ChatPage, Responds, StoresAttachments, View, Visit
+from chatbot.web.ui.chat import ChatPage, Limits, Responds, StoresAttachments, View, Visit
 from chatbot.web.ui.next_steps import NextPart, Offers
 from chatbot.web.ui.person import PersonPart
 from chatbot.web.ui.render import conversation_choices, status_html
@@ -43,6 +43,8 @@ class PageParts:
     attachments: StoresAttachments
     handoff: HandoffDesk
     assistant: Callable[[], Responds]
+    limits: Limits
+    address: Callable[[Any], str]
     max_attachments: int
     browser_secret: str
     company_name: str
@@ -58,6 +60,7 @@ def build_page(parts: PageParts) -> gr.Blocks:
         attachments=parts.attachments,
         assistant=parts.assistant,
         as_html=lambda markup: gr.HTML(markup, padding=False),
+        limits=parts.limits,
         max_attachments=parts.max_attachments,
         is_ready=parts.is_ready,
         is_with_person=parts.handoff.is_with_person,
@@ -71,6 +74,7 @@ class _Page:
     def __init__(self, chat: ChatPage, parts: PageParts) -> None:
         self._chat = chat
         self._handoff = parts.handoff
+        self._address = parts.address
         self._company = parts.company_name
         with gr.Blocks(
             title=self._company, fill_height=True, analytics_enabled=False, delete_cache=DELETE_CACHE_S
@@ -196,7 +200,8 @@ class _Page:
 
     def _visit(self, visitor: str | None, current: str | None, request: gr.Request) -> Visit:
         language = language_of_browser(request.headers.get("accept-language", ""))
-        return Visit(self._chat.visitor(visitor), current or "", language, request.session_hash or "")
+        known, session = self._chat.visitor(visitor), request.session_hash or ""
+        return Visit(known, current or "", language, session, self._address(request.request or request))
 
     def _load(self, visitor: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
         visit = self._visit(visitor, current, request)
@@ -259,11 +264,14 @@ class _Page:
     def _send(
         self, value: dict[str, Any], visitor: str | None, current: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
-        visit = self._chat.start(self._visit(visitor, current, request))
         text, uploads = value.get("text") or "", value.get("files") or []
         if not text.strip() and not uploads:
             yield {self.box: gr.MultimodalTextbox(interactive=True)}
             return
+        try:
+            visit, message = self._chat.admit(self._visit(visitor, current, request), text, uploads)
+        except FrontdeskError as error:
+            raise gr.Error(str(error)) from error
         yield {
             **self._listing(visit),
             self.status: status_html(self._chat.waiting(visit)),
@@ -271,7 +279,7 @@ class _Page:
             **self.next.showing(NO_SUGGESTIONS, visit.language),
             self.box: gr.MultimodalTextbox(value={"text": "", "files": []}, submit_btn=False, stop_btn=True),
         }
-        yield from self._stream(visit, self._chat.accept(text, uploads))
+        yield from self._stream(visit, message)
 
     def _stream(self, visit: Visit, message: Any) -> Iterator[dict[Any, Any]]:
         shown: dict[Any, Any] = {}
@@ -308,8 +316,8 @@ class _Page:
         yield from self._stream(visit, message)
 
     def _ask_person(self, visitor: str | None, current: str | None, request: gr.Request) -> dict[Any, Any]:
-        visit = self._chat.start(self._visit(visitor, current, request))
         try:
+            visit = self._chat.start(self._visit(visitor, current, request))
             self.person.ask(visit)
         except FrontdeskError as error:
             raise gr.Error(str(error)) from error

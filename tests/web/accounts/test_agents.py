@@ -125,6 +125,27 @@ def test_an_agent_cannot_act_for_another(company: Company) -> None:
     assert (company.ticket().state, company.ticket().agent) == (TicketState.CLAIMED, "ann")
 
 
+def test_what_agents_do_with_tickets_is_in_the_audit_log(company: Company) -> None:
+    ticket, ann = company.waits(), company.browser("ann", Role.AGENT)
+    ann.open_inbox()
+    for button, data in (("fd-claim", ()), ("fd-send", ("Hello",)), ("fd-return", ()), ("fd-close", ())):
+        assert ann.press(button, ticket.id, "Mallory", *data)["success"]
+    entries = company.app.state.accounts.audit.entries()
+    done = [(e.actor, e.action, e.target) for e in entries if e.action.startswith("ticket-")]
+    names = ("ticket-claimed", "ticket-replied", "ticket-returned", "ticket-closed")
+    assert done == [("ann", name, ticket.id) for name in names]
+
+
+@pytest.mark.parametrize("step", [-1, 10**9, None, "x", [1], {"a": 1}])
+@pytest.mark.parametrize("page", ["", INBOX_PATH, ADMIN_PATH])
+def test_a_step_that_a_page_does_not_have_is_refused(company: Company, page: str, step: object) -> None:
+    root = company.browser("root", Role.ADMIN)
+    body = {"data": [], "fn_index": step, "session_hash": "s"}
+    for path in ("queue/join", "run/nothing", "api/nothing", "call/nothing", "call/v2/nothing"):
+        status = root.client.post(f"{page}/gradio_api/{path}", json=body).status_code
+        assert 400 <= status < 500, (path, status)
+
+
 def test_an_administrator_has_the_inbox_on_both_pages(company: Company) -> None:
     ticket, root = company.waits(), company.browser("root", Role.ADMIN)
     root.open_inbox()

@@ -1,7 +1,8 @@
 """One server process on fakes: the real server, runner, hub and database around an engine that can be held up.
 
-`python -m tests.web.api.desk_process DATABASE_URL DATA_DIR GATE LEASE_S` prints its port, then each turn that
-is stopped. The engine says the first sentence, then goes on once the file GATE is there.
+`python -m tests.web.api.desk_process DATABASE_URL DATA_DIR GATE LEASE_S [PORT] [PAUSE_S]` prints its port, then each
+turn that is stopped. The engine says the first sentence, then goes on once the file GATE is there; it pauses before
+each word.
 """
 
 import socket
@@ -34,18 +35,22 @@ FIRST_SENTENCE_PIECES = 11  # its last piece is known to be the last when the ne
 class GatedGenerator(FakeGenerator):
     """Waits after the first sentence until a file is there."""
 
-    def __init__(self, gate: Path) -> None:
+    def __init__(self, gate: Path, pause_s: float) -> None:
         super().__init__(SAYS)
         self._gate = gate
+        self._pause_s = pause_s
 
     def stream(self, *args: Any, **kwargs: Any) -> Iterator[str]:
         for number, piece in enumerate(super().stream(*args, **kwargs)):
             while number >= FIRST_SENTENCE_PIECES and not self._gate.exists():
                 time.sleep(0.01)
+            time.sleep(self._pause_s)
             yield piece
 
 
-def main(database_url: str, data_dir: Path, gate: Path, lease_s: float) -> None:
+def main(
+    database_url: str, data_dir: Path, gate: Path, lease_s: float, port: int = 0, pause_s: float = 0.0
+) -> None:
     """Serves until a signal comes."""
     web = WebSettings(
         turn_workers=1, turn_lease_s=lease_s, requests_per_minute=100_000, messages_per_minute=1000
@@ -58,7 +63,7 @@ def main(database_url: str, data_dir: Path, gate: Path, lease_s: float) -> None:
         store=store,
         perceiver=FakePerceiver(),
         knowledge_base=FakeKnowledgeBase(),
-        generator=GatedGenerator(gate),
+        generator=GatedGenerator(gate, pause_s),
         settings=settings,
         handoff=handoff,
     )
@@ -75,7 +80,8 @@ def main(database_url: str, data_dir: Path, gate: Path, lease_s: float) -> None:
     add_api(app, app.state.api)
     _tell_stops(app.state.api.runner)
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listen_and_serve(app, listener, [lambda: print(listener.getsockname()[1], flush=True)])
 
 
@@ -93,4 +99,5 @@ def _tell_stops(runner: TurnRunner) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]))
+    optional = [kind(text) for kind, text in zip((int, float), sys.argv[5:], strict=False)]
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]), *optional)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from chatbot.schema import CsatRow
+from tests.fakes import INVOICE
 from tests.web.api.conftest import Desk, MakeDesk, SlowGenerator, Visit, parse
 
 RETURNS = "How long can I return a Dot?"
@@ -164,6 +165,34 @@ def test_who_waits_is_told_the_place_in_the_line(make_desk: MakeDesk, serve: Cal
         events = read_until(stream, "done")
     places = [e["data"] for e in events if e["event"] == "queue"]
     assert places[:2] == [{"turn_id": waiting, "position": 1}, {"turn_id": waiting, "position": 0}]
+
+
+def test_a_reviewed_answer_does_not_wait_for_those_that_are_composed(make_desk: MakeDesk) -> None:
+    generator = SlowGenerator()
+    desk = make_desk(generator, turn_workers=1)
+    composed, waiting, reviewed = desk.visit(), desk.visit(), desk.visit()
+    first, second = composed.ask(RETURNS), waiting.ask(RETURNS)
+    composed.until("decided")
+    assert reviewed.answered(INVOICE.question)["decision"] == "template"
+    assert names(composed.events())[-1] != "done"
+    assert "decided" not in names(waiting.events())
+    generator.go_on.release(200)
+    for visit, turn_id in ((composed, first), (waiting, second)):
+        assert visit.until("done", turn_id)[-1]["data"]["decision"] == "generate"
+
+
+def test_an_answer_that_waits_for_the_model_is_stopped_at_once(make_desk: MakeDesk) -> None:
+    generator = SlowGenerator()
+    desk = make_desk(generator, turn_workers=1)
+    composed, waiting = desk.visit(), desk.visit()
+    composed.ask(RETURNS)
+    composed.until("decided")
+    turn_id = waiting.ask(RETURNS)
+    waiting.until("status", turn_id)
+    waiting.request("POST", f"/turns/{turn_id}/stop")
+    done = waiting.until("done", turn_id)[-1]["data"]
+    assert (done["stopped"], done["text"]) == (True, "")
+    generator.go_on.release(200)
 
 
 def test_an_answer_that_is_stopped_keeps_what_was_said(make_desk: MakeDesk) -> None:

@@ -1,6 +1,7 @@
 """A server that ends finishes what it says, and the next one goes on with what it has left."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import httpx
@@ -46,6 +47,31 @@ def test_what_waited_when_a_server_ended_is_answered_by_the_next(make_desk: Make
     if names(waiting.events())[-1] != "done":  # the worker may have taken it at the last moment
         after = Visit(make_desk(), waiting.started)
         assert "restarted" in names(after.until("done", turn_id))
+
+
+def test_an_answer_that_waited_for_the_model_is_not_kept_half_but_made_by_the_next(
+    make_desk: MakeDesk,
+) -> None:
+    generator = SlowGenerator()
+    desk = make_desk(generator, turn_workers=1)
+    running, waiting = desk.visit(), desk.visit()
+    running.ask(RETURNS)
+    running.until("decided")
+    turn_id = waiting.ask(RETURNS)
+    waiting.until("status", turn_id)  # it has been looked at, and waits
+    closing = threading.Thread(target=desk.parts.close, args=(PATIENCE_S,))
+    closing.start()
+    while not desk.parts.runner._closing:
+        time.sleep(0.01)
+    generator.go_on.release(200)
+    closing.join(PATIENCE_S)
+    assert names(running.events())[-1] == "done"
+    after = Visit(make_desk(), waiting.started)
+    done = after.until("done", turn_id)[-1]["data"]
+    assert (done["stopped"], done["decision"]) == (False, "generate")
+    told = names(after.events())
+    assert told.count("done") == told.count("restarted") == 1
+    assert [m["role"] for m in after.request("GET").json()["messages"]] == ["user", "assistant"]
 
 
 def test_a_turn_of_a_killed_process_is_answered_once_by_the_next(make_desk: MakeDesk) -> None:

@@ -14,7 +14,7 @@ from chatbot.web.widget.mount import add_widget
 from chatbot.web_settings import WebSettings
 
 FILES = WidgetFiles.read()
-LATER = ("dialog", "editor", "recorder", "satisfaction")
+LATER = ("dialog", "editor", "proof", "recorder", "satisfaction")
 PANEL = sorted(path.name for path in FOLDER.glob("parts/*") if path.stem not in LATER)
 LANGUAGES = ("ar", "de", "en", "es", "fr", "ja", "zh")
 

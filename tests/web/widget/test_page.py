@@ -223,6 +223,17 @@ def test_attributes_choose_colour_side_title_and_theme(desk: WidgetDesk, visit: 
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("attributes", ["", 'data-theme="auto"', 'data-theme="rainbow"'])
+def test_without_a_theme_it_follows_the_system_at_once(
+    desk: WidgetDesk, visit: Opens, attributes: str
+) -> None:
+    page = opened(visit(desk.page(attributes), color_scheme="dark"))
+    expect(panel(page)).to_have_css("background-color", "rgb(23, 23, 26)")
+    page.emulate_media(color_scheme="light")
+    expect(panel(page)).to_have_css("background-color", "rgb(255, 255, 255)")
+    expect(panel(page)).to_have_css("color-scheme", "light")
+
+
 def test_inline_it_is_part_of_the_page(desk: WidgetDesk, visit: Opens) -> None:
     page = visit(
         desk.page('data-inline="#chat"', body='<div id="chat" style="height: 560px; width: 500px"></div>')

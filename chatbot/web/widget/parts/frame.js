@@ -25,8 +25,12 @@ export class Frame {
     this.header = h('div', { class: 'header' }, this.backButton, this.logo, this.title, this.menuButton, this.menu,
       !options.inline && iconButton('close', t('close'), () => does.close()));
     this.panel = h('div', { class: `panel ${options.position === 'left' ? 'left' : ''}`, role: options.inline ? 'region' : 'dialog', 'aria-labelledby': 'fd-title',
-      lang: t.language, dir: t.direction, 'data-theme': options.theme || 'auto', hidden: true }, this.header, this.state, this.noticed, this.body, this.other);
+      lang: t.language, dir: t.direction, hidden: true }, this.header, this.state, this.noticed, this.body, this.other);
     this.panel.addEventListener('keydown', (event) => this.key(event));
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    const paint = () => set(this.panel, 'data-theme', /^(light|dark)$/.test(options.theme) ? options.theme : dark.matches ? 'dark' : 'light');
+    dark.addEventListener('change', paint);
+    paint();
     context.launcher.append(icon('down', 28), (this.count = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true })));
     context.root.append(this.panel);
   }

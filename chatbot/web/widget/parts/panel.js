@@ -69,6 +69,7 @@ class Panel {
       loaded: (conversation) => this.loaded(conversation),
       event: (name, data) => this.happened(name, data),
       link: (isUp) => this.frame.link(isUp),
+      proving: (n) => this.frame.notice(n < 100 ? this.t('proving', { n }) : ''),
     });
     window.addEventListener('offline', () => this.frame.link(false));
     window.addEventListener('online', () => this.frame.link(true));

@@ -20,7 +20,7 @@ export function randomKey() {
 
 /** One visitor with one open conversation. */
 export class Session {
-  /** @param hears {loaded(conversation), event(name, data), link(isUp)}: told what happens. */
+  /** @param hears {loaded(conversation), event(name, data), link(isUp), proving(percent)}: told what happens. */
   constructor(options, hears) {
     this.options = options;
     this.hears = hears;
@@ -57,8 +57,8 @@ export class Session {
   }
 
   /** Opens a conversation, a new one when none is named; false when it is not there any more. */
-  async start(wanted) {
-    const body = { site: this.options.site };
+  async start(wanted, proof) {
+    const body = { site: this.options.site, proof };
     const { customer } = this.options;
     const token = typeof customer === 'function' ? await customer() : customer;
     if (this.resume && (wanted || !token)) body.resume_token = this.resume;
@@ -69,6 +69,7 @@ export class Session {
     try {
       started = await this.call('POST', '/conversations', { json: body, isOpen: true });
     } catch (problem) {
+      if (!proof && problem.type?.endsWith(':proof-needed')) return this.start(wanted, await this.prove());
       const isOver = problem.status === 401 && body.resume_token;
       if (isOver) this.resume = '';
       if (isOver && token) return this.start(wanted);
@@ -83,6 +84,15 @@ export class Session {
     Object.assign(this, { id: started.conversation.id, token: started.token, resume: started.resume_token, conversations: started.conversations });
     this.keep();
     return started.conversation;
+  }
+
+  /** Does the work that the server asks of new visitors. */
+  async prove() {
+    const { challenge, bits } = await this.call('POST', '/conversations/challenges', { isOpen: true });
+    const { solve } = await import('./proof.js');
+    const nonce = await solve(challenge, bits, (percent) => this.hears.proving(percent));
+    this.hears.proving(100);
+    return { challenge, nonce };
   }
 
   /** Opens it and shows it. */

@@ -1,0 +1,1 @@
+"""Many customers at once against a real server, each checked event by event: `frontdesk bench load`."""
