@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chatbot.messages import Decision, Observation
+from chatbot.question_kind import fits
 from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
 
@@ -62,7 +63,7 @@ def decide(
     Args:
         template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
         template_min_probability: Probability that a FAQ entry is what is asked for, from which its answer is given
-            too; 1 leaves it to the similarity alone.
+            too, if it is of the kind of the question; 1 leaves it to the similarity alone.
         evidence_min_similarity: Cosine of the best passage, or `QUESTION_MARGIN` less than that of the nearest FAQ
             phrasing, from which there is something to answer from.
         wishes: What speaks for a person.
@@ -77,20 +78,23 @@ def decide(
         return PolicyDecision(
             Decision.TEMPLATE, (f"FAQ {match.entry.id} at similarity {match.similarity:.2f}",), match
         )
+    unfit: tuple[str, ...] = ()
     if match and observation.said and (match.probability or 0.0) >= template_min_probability:
         reason = f"FAQ {match.entry.id} with probability {match.probability:.2f}"
-        return PolicyDecision(Decision.TEMPLATE, (reason,), match)
+        if fits(observation.said, match.entry.all_phrasings):
+            return PolicyDecision(Decision.TEMPLATE, (reason,), match)
+        unfit = (f"{reason}, but another kind of question",)
     if code := _known_code(observation, result):
         return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",), code=code)
     best = _evidence(result)
     if best >= evidence_min_similarity:
-        return PolicyDecision(Decision.GENERATE, (f"best passage at similarity {best:.2f}",))
+        return PolicyDecision(Decision.GENERATE, (*unfit, f"best passage at similarity {best:.2f}"))
     if (overlap := _cjk_overlap(observation.said, result)) >= CJK_MIN_OVERLAP:
         return PolicyDecision(
             Decision.GENERATE, (f"a passage shares {overlap:.0%} of the question's characters",)
         )
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
-    return _nothing_found((reason,), wishes)
+    return _nothing_found((*unfit, reason), wishes)
 
 
 def reconsider(

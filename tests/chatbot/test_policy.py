@@ -150,3 +150,23 @@ def test_a_model_that_would_decline_again_brings_in_a_person_too() -> None:
     assert reconsider(before, 0.9, 0.5, wishes).cause is Cause.NOTHING_FOUND
     assert reconsider(before, 0.9, 0.5).decision is Decision.DECLINE
     assert reconsider(before, 0.1, 0.5, wishes) is before
+
+
+def test_a_likely_entry_of_another_kind_of_question_is_not_the_answer() -> None:
+    entry = FaqEntry("faq-1", "Will I be charged if I cancel?", "No.", ("does it cost anything to stop",))
+    result = replace(found(0.6), faq=(FaqMatch(entry, entry.question, 0.7, 0.9),))
+
+    def made(said: str) -> PolicyDecision:
+        return decide(
+            asked(said),
+            result,
+            template_min_similarity=TEMPLATE_FROM,
+            evidence_min_similarity=EVIDENCE_FROM,
+            template_min_probability=0.5,
+        )
+
+    assert made("Do I pay when I cancel?").decision is Decision.TEMPLATE
+    assert made("cancel the trial").decision is Decision.TEMPLATE
+    how = made("How do I cancel before the trial ends?")
+    assert (how.decision, how.template) == (Decision.GENERATE, None)
+    assert how.reasons[0] == "FAQ faq-1 with probability 0.90, but another kind of question"
