@@ -27,6 +27,7 @@ from chatbot.messages import (
     Kind,
     Message,
     Observation,
+    OptionsOffered,
     Perceived,
     Retrieved,
     Stage,
@@ -35,7 +36,7 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
-from chatbot.policy import Cause, PolicyDecision, decide, reconsider
+from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
 from chatbot.prompt import Passage
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
@@ -121,6 +122,11 @@ class _Turn:
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The questions that are offered when it is asked back."""
+        return tuple(match.entry.question for match in self.decision.options)
+
     def mark(self, name: str, since_s: float) -> None:
         self.timings_ms[name] = round((time.perf_counter() - since_s) * 1000, 1)
 
@@ -192,6 +198,7 @@ class Assistant:
             turn.timings_ms,
             stopped,
             turn.tokens,
+            turn.options,
         )
 
     def _accepted(self, message: Message) -> tuple[Message, list[str]]:
@@ -221,6 +228,9 @@ class Assistant:
             yield from _announced(turn)
         if turn.decision.decision is Decision.TEMPLATE and turn.decision.template:
             yield from self._reviewed_answer(turn, turn.decision.template)
+        elif turn.decision.decision is Decision.CLARIFY:
+            yield self._say(turn, say("clarify", turn.language))
+            yield OptionsOffered(turn.options)
         elif turn.decision.decision is Decision.DECLINE:
             nothing = not observation.said and not observation.seen
             yield self._say(turn, say("nothing" if nothing else "decline", turn.language))
@@ -272,6 +282,7 @@ class Assistant:
             template_min_similarity=settings.template_min_similarity,
             template_min_probability=settings.template_min_probability,
             evidence_min_similarity=settings.evidence_min_similarity,
+            clarify=None if _asked_back(turn.conversation) else _clarify_rule(settings),
             wishes=turn.wishes,
             **threshold,
         )
@@ -395,11 +406,23 @@ class Assistant:
             adapter=turn.adapter,
             refusal_probability=turn.refusal_probability,
             tokens=turn.tokens,
+            options=turn.options,
         )
         conversation = turn.conversation
         return self._store.add_answer(
             conversation.id, conversation.visitor_id, turn.text, evidence, question_id
         )
+
+
+def _clarify_rule(settings: Settings) -> ClarifyRule:
+    return ClarifyRule(settings.clarify_min_probability, settings.clarify_min_similarity)
+
+
+def _asked_back(conversation: Conversation) -> bool:
+    """Whether the answer before this one asked back: whoever was not helped by that is not asked back again."""
+    evidences = (m.evidence for m in reversed(conversation.messages) if m.role == "assistant")
+    evidence = next(evidences, None)
+    return evidence is not None and evidence.decision is Decision.CLARIFY
 
 
 def _announced(turn: _Turn) -> Iterator[StreamEvent]:

@@ -40,6 +40,7 @@ _NOT_THANKS = re.compile(
     re.IGNORECASE,
 )
 _THANKS_WORDS = 14
+_UNANSWERED = (Decision.CLARIFY, Decision.DECLINE)
 
 
 class Outcome(StrEnum):
@@ -157,7 +158,7 @@ def outcome(
     if now - (last.answer.at if last.answer else last.at) < breaks.settles:
         return Outcome.OPEN
     answer = last.answer
-    if answer is None or answer.stopped or answer.decision == Decision.DECLINE or answer.rating < 0:
+    if answer is None or answer.stopped or answer.decision in _UNANSWERED or answer.rating < 0:
         return Outcome.ABANDONED
     return Outcome.ASSUMED
 

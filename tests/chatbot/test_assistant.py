@@ -18,6 +18,7 @@ from chatbot.messages import (
     Message,
     Observation,
     OcrLine,
+    OptionsOffered,
     Perceived,
     Retrieved,
     ScreenReading,
@@ -31,7 +32,18 @@ from chatbot.messages import (
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import say
-from tests.fakes import CODES, INVOICE, RETURNS, FakeGenerator, FakeKnowledgeBase, FakePerceiver
+from tests.fakes import (
+    CODES,
+    INVOICE,
+    RECEIPT,
+    RETURNS,
+    UNSURE,
+    VAGUE,
+    FakeGenerator,
+    FakeIntents,
+    FakeKnowledgeBase,
+    FakePerceiver,
+)
 
 QUESTION = "Can I return a Dot?"
 PHOTO = Attachment("p" * 64, Kind.IMAGE, "image/png", "screen.png", 9)
@@ -356,3 +368,35 @@ def test_every_turn_says_what_it_perceived_found_and_decided_once(desk: Desk) ->
         for kind in (Perceived, Retrieved, Decided, Done):
             assert sum(isinstance(e, kind) for e in events) == 1
         assert isinstance(events[-1], Done)
+
+
+@pytest.fixture
+def unsure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk at which one question may mean two, which words alone lead to nothing for."""
+    monkeypatch.setattr(desk.assistant, "_intents", FakeIntents(UNSURE))
+    monkeypatch.setattr(
+        desk.assistant,
+        "_settings",
+        desk.assistant._settings.model_copy(update={"clarify_min_similarity": -1}),
+    )
+    desk.knowledge_base.faq = (INVOICE, RECEIPT)
+    return desk
+
+
+def test_it_is_asked_back_once_and_the_chosen_question_gets_its_answer(unsure: Desk) -> None:
+    events = list(unsure.respond(VAGUE))
+    options = (RECEIPT.question, INVOICE.question)
+    assert [e for e in events if isinstance(e, OptionsOffered)] == [OptionsOffered(options)]
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.decision, done.text, done.options) == (Decision.CLARIFY, say("clarify", "en"), options)
+    assert unsure.last.evidence is not None
+    assert unsure.last.evidence.options == options
+    assert unsure.answer(options[1]).text == f"{INVOICE.answer} [1]"
+    assert unsure.answer(VAGUE).decision is Decision.CLARIFY
+
+
+def test_whoever_is_not_helped_by_being_asked_back_is_not_asked_back_again(unsure: Desk) -> None:
+    decisions = [unsure.answer(VAGUE).decision for _ in range(3)]
+    assert decisions == [Decision.CLARIFY, Decision.DECLINE, Decision.CLARIFY]
+    assert unsure.generator.prompts == []
