@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from chatbot.citations import Citations, best_quote, grounded_sentences, opening
 from chatbot.draft import Draft, begin
@@ -48,6 +48,7 @@ from knowledge_base.documents import FaqMatch, RetrievalResult
 
 log = logging.getLogger(__name__)
 _PROMPT_PASSAGES = 3
+_Item = TypeVar("_Item")
 
 
 class Perceives(Protocol):
@@ -129,6 +130,11 @@ class _Turn:
 
     def mark(self, name: str, since_s: float) -> None:
         self.timings_ms[name] = round((time.perf_counter() - since_s) * 1000, 1)
+
+    def spend(self, name: str, since_s: float) -> None:
+        """Adds to what a stage has taken that others interrupt."""
+        ms = self.timings_ms.get(name, 0.0) + (time.perf_counter() - since_s) * 1000
+        self.timings_ms[name] = round(ms, 3)
 
 
 class Assistant:
@@ -265,9 +271,11 @@ class Assistant:
         query = standalone_query(observation.said, earlier)
         if query or observation.seen:
             turn.result = self._knowledge_base.retrieve(query, extra=observation.seen)
+        found_s = time.perf_counter()
         if query and self._intents:
             turn.result = self._intents.judged(query, turn.result)
         turn.decision = self._decide(turn, observation)
+        turn.mark("policy", found_s)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result)
 
@@ -354,9 +362,11 @@ class Assistant:
         sentences = grounded_sentences(pieces, draft.fitted.passages, asked, marks_first=bool(draft.prefix))
         joint = ""
         try:
-            for sentence in sentences:
+            for sentence in _spending(sentences, turn, "checked"):
+                quoting_s = time.perf_counter()
                 quote = best_quote(sentence.text, sentence.passage)
                 number, citation = turn.citations.cite(sentence.passage, quote)
+                turn.spend("checked", quoting_s)
                 shown = f"{sentence.text.strip()} [{number}]"
                 yield self._say(turn, shown if not turn.text else joint + shown)
                 joint = "\n" if sentence.text.endswith("\n") else " "
@@ -364,11 +374,13 @@ class Assistant:
                     yield CitationAdded(citation)
         finally:
             pieces.close()
+            waited_ms = turn.timings_ms.pop("engine", 0.0)
+            turn.timings_ms["grounding"] = round(turn.timings_ms.pop("checked", 0.0) - waited_ms, 1)
 
     def _timed(self, turn: _Turn, draft: Draft, since_s: float) -> Steps[str, None, None]:
         if draft.prefix:
             yield draft.prefix  # its mark belongs to the first sentence
-        for delta in draft.pieces(self._settings):
+        for delta in _spending(draft.pieces(self._settings), turn, "engine"):
             if "first_token" not in turn.timings_ms:
                 turn.mark("first_token", since_s)
             turn.tokens += 1
@@ -412,6 +424,19 @@ class Assistant:
         return self._store.add_answer(
             conversation.id, conversation.visitor_id, turn.text, evidence, question_id
         )
+
+
+def _spending(items: Iterator[_Item], turn: _Turn, name: str) -> Iterator[_Item]:
+    """The items, while what making them takes is added to a stage; what is done with them is not."""
+    while True:
+        since_s = time.perf_counter()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            turn.spend(name, since_s)
+        yield item
 
 
 def _clarify_rule(settings: Settings) -> ClarifyRule:

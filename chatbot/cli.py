@@ -223,6 +223,14 @@ def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     run_bench("turn", measure_turn, as_json)
 
 
+@bench_app.command("policy")
+def bench_policy(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What policy, grounding and privacy add to a turn, stage by stage, over the example company's questions."""
+    from chatbot.bench_policy import measure_policy
+
+    run_bench("policy", measure_policy, as_json)
+
+
 @bench_app.command("swap")
 def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """First tokens under eight streams while an adapter is changed, against the same load without a change."""

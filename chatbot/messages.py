@@ -261,7 +261,8 @@ class Done:
     Attributes:
         message_id: Id of the stored answer, for feedback.
         stopped: True when the customer stopped it or the engine failed part-way.
-        timings_ms: Milliseconds by stage: `perceive`, `retrieve`, `first_token`, `generate`, `total`.
+        timings_ms: Milliseconds by stage: `perceive`, `retrieve` and in it `policy`, `first_token`, `generate` and in
+            it `grounding`, `first_text`, `total`.
         tokens: What the language model read and wrote, written ones as pieces of its stream; 0 when none was asked.
         options: Questions that were offered, when the answer asks back.
     """

@@ -125,7 +125,11 @@ def test_a_composed_answer_comes_in_order_and_is_stored_with_its_evidence(desk: 
     assert isinstance(done, Done)
     assert text(events) == done.text == desk.last.text == "You can return a Dot within 45 days. [1]"
     assert (done.decision, done.stopped, done.message_id) == (Decision.GENERATE, False, desk.last.id)
-    assert {"perceive", "retrieve", "first_token", "first_text", "generate", "total"} <= set(done.timings_ms)
+    assert set(done.timings_ms) == {
+        "perceive", "retrieve", "policy", "first_token", "first_text", "generate", "grounding", "total",
+    }  # fmt: skip
+    assert 0 <= done.timings_ms["grounding"] <= done.timings_ms["generate"]
+    assert 0 <= done.timings_ms["policy"] <= done.timings_ms["retrieve"]
     (citation,) = done.citations
     assert (citation.number, citation.document_id, citation.url) == (1, "returns", RETURNS.url)
     assert citation.quote == "You can return a Dot within 45 days of delivery."
