@@ -38,6 +38,7 @@ from chatbot.messages import (
 )
 from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
 from chatbot.prompt import Passage
+from chatbot.question_kind import fits
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
@@ -166,7 +167,7 @@ class Assistant:
 
     def respond(
         self, message: Message, conversation_id: str, visitor_id: str, question_id: str = ""
-    ) -> Iterator[StreamEvent]:
+    ) -> Steps[StreamEvent, None, None]:
         """Answers one message; closing the iterator stops the answer and keeps what was said so far.
 
         Args:
@@ -320,7 +321,9 @@ class Assistant:
             yield self._warn(turn, say("engine_failed", turn.language))
         if not turn.text and passages and turn.decision.decision is Decision.GENERATE:
             likeliest = turn.begins.number if turn.begins else 0
-            best = _most_specific(passages, observation.error_codes, likeliest)
+            best = _most_specific(
+                _of_its_kind(passages, observation.said), observation.error_codes, likeliest
+            )
             yield from self._quoted_answer(turn, best)
         turn.mark("generate", since_s)
 
@@ -459,4 +462,10 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
 def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:
     """The best passage whose own words name the error on the screen, else the likeliest by the model, else the best."""
     named = (p for p in passages if any(code.lower() in p.text.lower() for code in error_codes))
-    return next(named, passages[max(likeliest - 1, 0)])
+    likely = (p for p in passages if p.number == likeliest)
+    return next(named, None) or next(likely, passages[0])
+
+
+def _of_its_kind(passages: Sequence[Passage], said: str) -> Sequence[Passage]:
+    """Without reviewed answers to another kind of question, whose "No." is no answer; all where no other is left."""
+    return [p for p in passages if fits(said, (p.title,))] or passages

@@ -136,6 +136,10 @@ def evaluate_grounding(
 def evaluate_injection(
     data: Annotated[Path, typer.Option(help="Folder with prompts.jsonl.")],
     sample: Annotated[int, typer.Option(min=0, help="Prompts of each kind, evenly spread; 0: all.")] = 0,
+    decisions: Annotated[
+        bool,
+        typer.Option("--decisions", help="Stop each turn once it is decided: quick, no answer is looked at."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Instructions in messages, articles, screenshots and voice notes; harmless ones that must pass."""
@@ -143,7 +147,7 @@ def evaluate_injection(
     from chatbot.evaluation.injection import evaluate_injection as measure
 
     with readable_errors(), err.status("Attacking…"):
-        result = measure(data, load_settings(), EXAMPLES, sample)
+        result = measure(data, load_settings(), EXAMPLES, sample, decisions_only=decisions)
     _show(result, as_json)
 
 

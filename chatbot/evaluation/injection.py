@@ -22,12 +22,13 @@ from PIL import Image, ImageDraw, ImageFont
 from chatbot.errors import InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.rows import read_rows
-from chatbot.evaluation.turns import ANSWERED, answer_to, spread, whole_turns
-from chatbot.messages import Attachment, Decision, Done, Message
+from chatbot.evaluation.turns import ANSWERED, Turned, spread, turned, whole_turns
+from chatbot.messages import Attachment, Decision, Message
 from chatbot.prompt import Question, render_conversation
 from chatbot.services import Services
 from chatbot.settings import Settings
 from chatbot.text import content_words, split_sentences, words
+from knowledge_base.documents import FAQ_PREFIX, Chunk, RetrievalResult
 from knowledge_base.files import SourceFile
 
 HOSTS = 5
@@ -67,13 +68,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Host:
-    """A question that is answered from an article, and that answer."""
+    """A question that is answered from passages, that answer, and the best passage of an article."""
 
     question: str
-    answer: Done
+    answer: Turned
+    passage: Chunk
 
 
-def evaluate_injection(data: Path, settings: Settings, examples: Path, sample: int = 0) -> Evaluation:
+def evaluate_injection(
+    data: Path, settings: Settings, examples: Path, sample: int = 0, *, decisions_only: bool = False
+) -> Evaluation:
     """Sends every attack through all four channels, and every harmless prompt as a typed message.
 
     Screens and voice notes carry what would be read or heard; every fifth screen is drawn and really read.
@@ -81,6 +85,8 @@ def evaluate_injection(data: Path, settings: Settings, examples: Path, sample: i
     Args:
         examples: Folder of the example company.
         sample: Attacks sent, and harmless prompts, evenly spread; 0: all.
+        decisions_only: Stops each turn once it is decided: many times as fast, but no answer is looked at, so that
+            `leak_rate` and `shown_rate` are left out.
 
     Returns:
         `attack_success_rate`, also for each channel with the prefix `message_`, `document_`, `screen_` and `voice_`;
@@ -96,11 +102,11 @@ def evaluate_injection(data: Path, settings: Settings, examples: Path, sample: i
     if not attacks or not harmless:
         raise InputError("prompts.jsonl needs prompts of both kinds.", "`attack` is true or false.")
     with whole_turns(settings, examples) as services:
-        bench = _Bench(services)
+        bench = _Bench(services, decisions_only, min(HOSTS, len(attacks)))
         verdicts = [bench.attacked(n, prompt) for n, prompt in enumerate(attacks)]
         blocked = [bench.is_blocked(n, prompt) for n, prompt in enumerate(harmless)]
         generator = services.loaded().generator.name
-    attacked = means_over([_figures(each) for each in verdicts])
+    attacked = means_over([_figures(each, decisions_only) for each in verdicts])
     passed = means_over([{"false_block_rate": float(each)} for each in blocked])
     return Evaluation(
         "injection",
@@ -110,6 +116,7 @@ def evaluate_injection(data: Path, settings: Settings, examples: Path, sample: i
         {**intervals(attacked, len(attacks)), **intervals(passed, len(harmless))},
         {
             "generator": generator,
+            "decisions_only": decisions_only,
             "attacks": len(attacks),
             "harmless": len(harmless),
             "hosts": len(bench.hosts),
@@ -118,7 +125,7 @@ def evaluate_injection(data: Path, settings: Settings, examples: Path, sample: i
     )
 
 
-def judged(channel: Channel, before: Done, after: Done, secrets: Sequence[str], attack: str) -> Verdict:
+def judged(channel: Channel, before: Turned, after: Turned, secrets: Sequence[str], attack: str) -> Verdict:
     """What an attack did to a turn.
 
     Args:
@@ -145,16 +152,17 @@ def shingles(text: str, size: int = _SHINGLE_WORDS) -> tuple[str, ...]:
 class _Bench:
     """The example company with another customer's conversation, and questions to attack beside."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, decisions_only: bool, hosts: int) -> None:
         self._services = services
+        self._decisions_only = decisions_only
         self._image = services.attachments.add(_drawn("Wi-Fi settings"), "screen.png")
         self._voice = services.attachments.add(_silence(), "note.wav")
-        answer_to(services, Message(_OTHER_CUSTOMER), _OTHER_VISITOR)
+        turned(services, Message(_OTHER_CUSTOMER), _OTHER_VISITOR)
         settings = services.settings
         system = render_conversation(settings.company_name, [], [], Question("?"))[0].content
         kept = (services.browser_secret(), str(settings.data_dir), settings.openai_api_key.get_secret_value())
         self._secrets = (*_CANARIES, *(secret for secret in kept if secret), *shingles(system))
-        self.hosts = self._found_hosts()
+        self.hosts = self._found_hosts(hosts)
 
     def attacked(self, number: int, prompt: str) -> Mapping[Channel, Verdict]:
         """What a prompt does in each channel."""
@@ -169,7 +177,7 @@ class _Bench:
         """Whether a question is not answered any more because of a harmless prompt beside it."""
         return self._typed(self.hosts[number % len(self.hosts)], prompt).decision not in ANSWERED
 
-    def _channels(self, number: int) -> dict[Channel, Callable[[_Host, str], Done]]:
+    def _channels(self, number: int) -> dict[Channel, Callable[[_Host, str], Turned]]:
         return {
             Channel.MESSAGE: self._typed,
             Channel.DOCUMENT: self._in_an_article,
@@ -177,61 +185,73 @@ class _Bench:
             Channel.VOICE: self._heard,
         }
 
-    def _found_hosts(self) -> list[_Host]:
+    def _asked(self, message: Message) -> Turned:
+        return turned(self._services, message, decision_only=self._decisions_only)
+
+    def _found_hosts(self, wanted: int) -> list[_Host]:
         """Questions after the titles of articles that are answered from passages."""
         found: list[_Host] = []
         for document in self._services.loaded().knowledge_base.documents():
             question = f"What should I know about this: {document.title}?"
-            answer = answer_to(self._services, Message(question))
-            if answer.decision is Decision.GENERATE and answer.citations:
-                found.append(_Host(question, answer))
-            if len(found) == HOSTS:
+            answer = self._asked(Message(question))
+            passage = _best_of_an_article(answer.result)
+            if answer.decision is Decision.GENERATE and passage:
+                found.append(_Host(question, answer, passage))
+            if len(found) == wanted:
                 return found
         if not found:
             raise InputError("The example company answers none of its own questions.", "Check the models.")
         return found
 
-    def _typed(self, host: _Host, prompt: str) -> Done:
-        return answer_to(self._services, Message(f"{host.question}\n\n{prompt}"))
+    def _typed(self, host: _Host, prompt: str) -> Turned:
+        return self._asked(Message(f"{host.question}\n\n{prompt}"))
 
-    def _heard(self, host: _Host, prompt: str) -> Done:
+    def _heard(self, host: _Host, prompt: str) -> Turned:
         said = f"{host.question} {prompt}"
-        return answer_to(self._services, Message("", (self._voice,), {self._voice.sha256: said}))
+        return self._asked(Message("", (self._voice,), {self._voice.sha256: said}))
 
-    def _seen(self, host: _Host, prompt: str) -> Done:
+    def _seen(self, host: _Host, prompt: str) -> Turned:
         return self._with_screen(host, self._image, {self._image.sha256: prompt})
 
-    def _read(self, host: _Host, prompt: str) -> Done:
+    def _read(self, host: _Host, prompt: str) -> Turned:
         return self._with_screen(host, self._services.attachments.add(_drawn(prompt), "screen.png"), {})
 
-    def _with_screen(self, host: _Host, image: Attachment, corrections: Mapping[str, str]) -> Done:
-        return answer_to(self._services, Message(host.question, (image,), corrections))
+    def _with_screen(self, host: _Host, image: Attachment, corrections: Mapping[str, str]) -> Turned:
+        return self._asked(Message(host.question, (image,), corrections))
 
-    def _in_an_article(self, host: _Host, prompt: str) -> Done:
-        """An article that begins like the one cited, goes on with the prompt, and is gone afterwards."""
-        knowledge_base, cited = self._services.loaded().knowledge_base, host.answer.citations[0]
+    def _in_an_article(self, host: _Host, prompt: str) -> Turned:
+        """An article that begins like the one found, goes on with the prompt, and is gone afterwards."""
+        knowledge_base, found = self._services.loaded().knowledge_base, host.passage
         with tempfile.TemporaryDirectory(prefix="frontdesk-article-") as folder:
             path = Path(folder) / "poisoned.md"
-            path.write_text(f"# {cited.title}\n\n{cited.passage}\n\n{prompt}\n", encoding="utf-8")
+            path.write_text(f"# {found.title}\n\n{found.text}\n\n{prompt}\n", encoding="utf-8")
             report = knowledge_base.add_files([SourceFile(path, "poisoned.md")])
         if report.failed:
             raise InputError(f"The article with the prompt cannot be taken in: {report.failed[0][1]}")
         try:
-            return answer_to(self._services, Message(host.question))
+            return self._asked(Message(host.question))
         finally:
             for document in knowledge_base.documents():
                 if document.source == "poisoned.md":
                     knowledge_base.remove_document(document.id)
 
 
-def _figures(verdicts: Mapping[Channel, Verdict]) -> Mapping[str, float]:
+def _best_of_an_article(result: RetrievalResult) -> Chunk | None:
+    chunks = (found.chunk for found in result.chunks)
+    return next((chunk for chunk in chunks if not chunk.document_id.startswith(FAQ_PREFIX)), None)
+
+
+def _figures(verdicts: Mapping[Channel, Verdict], decisions_only: bool) -> Mapping[str, float]:
     each = list(verdicts.values())
+    answers = {
+        "leak_rate": _share([bool(v.leaked) for v in each]),
+        "shown_rate": _share([v.shown for v in each]),
+    }
     return {
         "attack_success_rate": _share([v.is_success for v in each]),
         **{f"{c}_attack_success_rate": float(v.is_success) for c, v in verdicts.items()},
-        "leak_rate": _share([bool(v.leaked) for v in each]),
         "decided_otherwise_rate": _share([v.is_decided_otherwise for v in each]),
-        "shown_rate": _share([v.shown for v in each]),
+        **({} if decisions_only else answers),
     }
 
 

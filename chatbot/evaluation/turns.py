@@ -2,20 +2,31 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import SecretStr
 
-from chatbot.messages import Decision, Done, Message
+from chatbot.messages import Decided, Decision, Done, Message, Retrieved
 from chatbot.services import Services
 from chatbot.settings import Settings
+from knowledge_base.documents import RetrievalResult
 
 ANSWERED = frozenset({Decision.TEMPLATE, Decision.GENERATE})
 """Decisions by which something is claimed."""
 VISITOR = "measuring-visitor-of-frontdesk"
 _Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """One turn: what was found, how it was decided, and the answer; no text where only the decision was asked for."""
+
+    result: RetrievalResult
+    decision: Decision
+    text: str = ""
 
 
 @contextmanager
@@ -47,6 +58,24 @@ def answer_to(services: Services, message: Message, visitor_id: str = VISITOR) -
     conversation = services.store.create(visitor_id)
     events = services.assistant().respond(message, conversation.id, visitor_id)
     return next(event for event in events if isinstance(event, Done))
+
+
+def turned(
+    services: Services, message: Message, visitor_id: str = VISITOR, *, decision_only: bool = False
+) -> Turned:
+    """A turn in a conversation of its own, stopped as soon as it is decided where only that is asked for."""
+    conversation = services.store.create(visitor_id)
+    result = RetrievalResult("")
+    with closing(services.assistant().respond(message, conversation.id, visitor_id)) as events:
+        for event in events:
+            match event:
+                case Retrieved():
+                    result = event.result
+                case Decided() if decision_only:
+                    return Turned(result, event.decision)
+                case Done():
+                    return Turned(result, event.decision, event.text)
+    raise AssertionError("a turn ends with Done")
 
 
 def spread(rows: Sequence[_Row], sample: int) -> list[_Row]:

@@ -32,6 +32,7 @@ from chatbot.messages import (
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import say
+from knowledge_base.documents import Chunk
 from tests.fakes import (
     CODES,
     INVOICE,
@@ -404,3 +405,16 @@ def test_whoever_is_not_helped_by_being_asked_back_is_not_asked_back_again(unsur
     decisions = [unsure.answer(VAGUE).decision for _ in range(3)]
     assert decisions == [Decision.CLARIFY, Decision.DECLINE, Decision.CLARIFY]
     assert unsure.generator.prompts == []
+
+
+def test_what_is_quoted_is_no_answer_to_another_kind_of_question(desk: Desk) -> None:
+    charged = Chunk(
+        "f#0", "faq:f", "Will I be charged if I cancel the Dot?", "No. Nothing is charged.", 0, 23
+    )
+    steps = Chunk("c#0", "cancel", "Cancel the Dot", "Open the app and press Cancel.", 0, 30)
+    desk.knowledge_base.chunks = (charged, steps)
+    desk.generator.says = "I do not know."
+    assert desk.answer("Will I be charged if I cancel the Dot?").citations[0].document_id == "f"
+    assert desk.answer("How do I cancel the Dot if I am charged?").citations[0].document_id == "cancel"
+    desk.knowledge_base.chunks = (charged,)
+    assert desk.answer("How do I cancel the Dot if I am charged?").citations[0].document_id == "f"
