@@ -157,7 +157,7 @@ class _Bench:
         self._decisions_only = decisions_only
         self._image = services.attachments.add(_drawn("Wi-Fi settings"), "screen.png")
         self._voice = services.attachments.add(_silence(), "note.wav")
-        turned(services, Message(_OTHER_CUSTOMER), _OTHER_VISITOR)
+        turned(services, Message(_OTHER_CUSTOMER), _OTHER_VISITOR, decision_only=True)  # kept all the same
         settings = services.settings
         system = render_conversation(settings.company_name, [], [], Question("?"))[0].content
         kept = (services.browser_secret(), str(settings.data_dir), settings.openai_api_key.get_secret_value())
