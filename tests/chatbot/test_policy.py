@@ -6,7 +6,7 @@ import pytest
 
 from chatbot.messages import Decision, Observation, OcrLine, ScreenReading
 from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
-from chatbot.wishes import Wishes
+from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
 
 TEMPLATE_FROM, EVIDENCE_FROM = 0.92, 0.42
@@ -222,9 +222,19 @@ def test_it_is_asked_back_where_a_choice_of_questions_is_close(
 
 def test_a_code_that_is_explained_and_a_wish_for_a_person_come_before_asking_back() -> None:
     result = replace(choice(0.3, 0.25, dense=0.6), chunks=found(0.1, "WR-204: restart the Dot.").chunks)
-    bars = {"template_min_similarity": 0.92, "evidence_min_similarity": 0.2, "template_min_probability": 0.5}
-    assert decide(asked("What is WR-204?"), result, clarify=RULE, **bars).decision is Decision.GENERATE
-    wishes = Wishes(person="a human")
-    assert decide(asked("Hm"), result, clarify=RULE, wishes=wishes, **bars).decision is Decision.HANDOFF
-    assert decide(asked("Hm"), result, clarify=RULE, **bars).decision is Decision.CLARIFY
-    assert decide(asked(document="Hm"), result, clarify=RULE, **bars).decision is Decision.GENERATE
+
+    def made(observation: Observation, wishes: Wishes = NO_WISHES) -> Decision:
+        return decide(
+            observation,
+            result,
+            template_min_similarity=TEMPLATE_FROM,
+            evidence_min_similarity=0.2,
+            template_min_probability=0.5,
+            clarify=RULE,
+            wishes=wishes,
+        ).decision
+
+    assert made(asked("What is WR-204?")) is Decision.GENERATE
+    assert made(asked("Hm"), Wishes(person="a human")) is Decision.HANDOFF
+    assert made(asked("Hm")) is Decision.CLARIFY
+    assert made(asked(document="Hm")) is Decision.GENERATE
