@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from chatbot.citations import Citations, best_quote, grounded_sentences, opening
 from chatbot.draft import Draft, begin
@@ -27,6 +27,7 @@ from chatbot.messages import (
     Kind,
     Message,
     Observation,
+    OptionsOffered,
     Perceived,
     Retrieved,
     Stage,
@@ -35,8 +36,9 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
-from chatbot.policy import Cause, PolicyDecision, decide, reconsider
+from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
 from chatbot.prompt import Passage
+from chatbot.question_kind import fits
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
@@ -47,6 +49,7 @@ from knowledge_base.documents import FaqMatch, RetrievalResult
 
 log = logging.getLogger(__name__)
 _PROMPT_PASSAGES = 3
+_Item = TypeVar("_Item")
 
 
 class Perceives(Protocol):
@@ -121,8 +124,18 @@ class _Turn:
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The questions that are offered when it is asked back."""
+        return tuple(match.entry.question for match in self.decision.options)
+
     def mark(self, name: str, since_s: float) -> None:
         self.timings_ms[name] = round((time.perf_counter() - since_s) * 1000, 1)
+
+    def spend(self, name: str, since_s: float) -> None:
+        """Adds to what a stage has taken that others interrupt."""
+        ms = self.timings_ms.get(name, 0.0) + (time.perf_counter() - since_s) * 1000
+        self.timings_ms[name] = round(ms, 3)
 
 
 class Assistant:
@@ -154,7 +167,7 @@ class Assistant:
 
     def respond(
         self, message: Message, conversation_id: str, visitor_id: str, question_id: str = ""
-    ) -> Iterator[StreamEvent]:
+    ) -> Steps[StreamEvent, None, None]:
         """Answers one message; closing the iterator stops the answer and keeps what was said so far.
 
         Args:
@@ -192,6 +205,7 @@ class Assistant:
             turn.timings_ms,
             stopped,
             turn.tokens,
+            turn.options,
         )
 
     def _accepted(self, message: Message) -> tuple[Message, list[str]]:
@@ -221,6 +235,9 @@ class Assistant:
             yield from _announced(turn)
         if turn.decision.decision is Decision.TEMPLATE and turn.decision.template:
             yield from self._reviewed_answer(turn, turn.decision.template)
+        elif turn.decision.decision is Decision.CLARIFY:
+            yield self._say(turn, say("clarify", turn.language))
+            yield OptionsOffered(turn.options)
         elif turn.decision.decision is Decision.DECLINE:
             nothing = not observation.said and not observation.seen
             yield self._say(turn, say("nothing" if nothing else "decline", turn.language))
@@ -255,9 +272,11 @@ class Assistant:
         query = standalone_query(observation.said, earlier)
         if query or observation.seen:
             turn.result = self._knowledge_base.retrieve(query, extra=observation.seen)
+        found_s = time.perf_counter()
         if query and self._intents:
             turn.result = self._intents.judged(query, turn.result)
         turn.decision = self._decide(turn, observation)
+        turn.mark("policy", found_s)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result, turn.decision.decision is Decision.GENERATE)
 
@@ -272,6 +291,7 @@ class Assistant:
             template_min_similarity=settings.template_min_similarity,
             template_min_probability=settings.template_min_probability,
             evidence_min_similarity=settings.evidence_min_similarity,
+            clarify=None if _asked_back(turn.conversation) else _clarify_rule(settings),
             wishes=turn.wishes,
             **threshold,
         )
@@ -301,7 +321,9 @@ class Assistant:
             yield self._warn(turn, say("engine_failed", turn.language))
         if not turn.text and passages and turn.decision.decision is Decision.GENERATE:
             likeliest = turn.begins.number if turn.begins else 0
-            best = _most_specific(passages, observation.error_codes, likeliest)
+            best = _most_specific(
+                _of_its_kind(passages, observation.said), observation.error_codes, likeliest
+            )
             yield from self._quoted_answer(turn, best)
         turn.mark("generate", since_s)
 
@@ -343,9 +365,11 @@ class Assistant:
         sentences = grounded_sentences(pieces, draft.fitted.passages, asked, marks_first=bool(draft.prefix))
         joint = ""
         try:
-            for sentence in sentences:
+            for sentence in _spending(sentences, turn, "checked"):
+                quoting_s = time.perf_counter()
                 quote = best_quote(sentence.text, sentence.passage)
                 number, citation = turn.citations.cite(sentence.passage, quote)
+                turn.spend("checked", quoting_s)
                 shown = f"{sentence.text.strip()} [{number}]"
                 yield self._say(turn, shown if not turn.text else joint + shown)
                 joint = "\n" if sentence.text.endswith("\n") else " "
@@ -353,11 +377,13 @@ class Assistant:
                     yield CitationAdded(citation)
         finally:
             pieces.close()
+            waited_ms = turn.timings_ms.pop("engine", 0.0)
+            turn.timings_ms["grounding"] = round(turn.timings_ms.pop("checked", 0.0) - waited_ms, 1)
 
     def _timed(self, turn: _Turn, draft: Draft, since_s: float) -> Steps[str, None, None]:
         if draft.prefix:
             yield draft.prefix  # its mark belongs to the first sentence
-        for delta in draft.pieces(self._settings):
+        for delta in _spending(draft.pieces(self._settings), turn, "engine"):
             if "first_token" not in turn.timings_ms:
                 turn.mark("first_token", since_s)
             turn.tokens += 1
@@ -395,11 +421,36 @@ class Assistant:
             adapter=turn.adapter,
             refusal_probability=turn.refusal_probability,
             tokens=turn.tokens,
+            options=turn.options,
         )
         conversation = turn.conversation
         return self._store.add_answer(
             conversation.id, conversation.visitor_id, turn.text, evidence, question_id
         )
+
+
+def _spending(items: Iterator[_Item], turn: _Turn, name: str) -> Iterator[_Item]:
+    """The items, while what making them takes is added to a stage; what is done with them is not."""
+    while True:
+        since_s = time.perf_counter()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            turn.spend(name, since_s)
+        yield item
+
+
+def _clarify_rule(settings: Settings) -> ClarifyRule:
+    return ClarifyRule(settings.clarify_min_probability, settings.clarify_min_similarity)
+
+
+def _asked_back(conversation: Conversation) -> bool:
+    """Whether the answer before this one asked back: whoever was not helped by that is not asked back again."""
+    evidences = (m.evidence for m in reversed(conversation.messages) if m.role == "assistant")
+    evidence = next(evidences, None)
+    return evidence is not None and evidence.decision is Decision.CLARIFY
 
 
 def _announced(turn: _Turn) -> Iterator[StreamEvent]:
@@ -411,4 +462,10 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
 def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:
     """The best passage whose own words name the error on the screen, else the likeliest by the model, else the best."""
     named = (p for p in passages if any(code.lower() in p.text.lower() for code in error_codes))
-    return next(named, passages[max(likeliest - 1, 0)])
+    likely = (p for p in passages if p.number == likeliest)
+    return next(named, None) or next(likely, passages[0])
+
+
+def _of_its_kind(passages: Sequence[Passage], said: str) -> Sequence[Passage]:
+    """Without reviewed answers to another kind of question, whose "No." is no answer; all where no other is left."""
+    return [p for p in passages if fits(said, (p.title,))] or passages

@@ -6,11 +6,12 @@ address or link that no passage holds, or that no passage supports, does not rea
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chatbot.messages import Citation
 from chatbot.prompt import Passage
+from chatbot.repeats import without_repeats
 from chatbot.text import content_words, split_sentences
 
 MIN_SUPPORT = 0.85
@@ -167,26 +168,28 @@ def grounded_sentences(
 ) -> Iterator[GroundedSentence]:
     """Turns the model's stream into sentences that may be shown.
 
-    A repeat, or a third sentence that the passages do not carry, ends the answer: more would cost time only.
+    The same sentence again, or a third one that the passages do not carry or that says nothing new, ends the answer:
+    more would cost time only. A clause that says nothing new is left out.
 
     Args:
         marks_first: Every mark stands before its sentence; else one between two sentences closes the first.
     """
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     refused = 0
     sentences = split_sentences(pieces)
     for sentence in _with_marks_before(sentences) if marks_first else sentences:
         grounded = ground(sentence, passages, asked)
-        if grounded is None:
+        key = " ".join(content_words(grounded.text)) if grounded else ""
+        if key in seen or len(seen) >= limit:
+            return
+        text = without_repeats(grounded.text, tuple(seen.values())) if grounded else ""
+        if grounded is None or not text.strip():
             refused += bool(content_words(sentence))
             if refused >= MAX_REFUSED:
                 return
             continue
-        key = " ".join(content_words(grounded.text))
-        if key in seen or len(seen) >= limit:
-            return
-        seen.add(key)
-        yield grounded
+        seen[key] = text
+        yield replace(grounded, text=text)
 
 
 def _with_marks_before(sentences: Iterable[str]) -> Iterator[str]:

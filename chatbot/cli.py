@@ -22,10 +22,20 @@ from chatbot.insights_cli import insights_app
 from chatbot.kb_cli import kb_app
 from chatbot.keys_cli import keys_app
 from chatbot.logs import start_logging
-from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent, TextDelta, Warned
+from chatbot.messages import (
+    Done,
+    Message,
+    OptionsOffered,
+    Perceived,
+    Retrieved,
+    StreamEvent,
+    TextDelta,
+    Warned,
+)
 from chatbot.models_cli import models_app
 from chatbot.settings import Settings, load_settings
 from chatbot.settings_table import flat_settings
+from chatbot.templates import with_options
 
 VISITOR = "command-line"
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -122,6 +132,8 @@ def _print_answer(events: Iterator[StreamEvent]) -> None:
                 out.print(text, end="", markup=False, highlight=False, soft_wrap=False)
             case Warned(text):
                 err.print(text, style="yellow", markup=False, highlight=False)
+            case OptionsOffered(options):
+                out.print(with_options("", options), markup=False, highlight=False)
             case Done(citations=citations, conversation_id=conversation_id):
                 out.print("\n")
                 for c in citations:
@@ -136,6 +148,7 @@ def _answer_object(events: list[StreamEvent]) -> dict[str, Any]:
     return {
         "text": done.text,
         "decision": done.decision.value,
+        "options": list(done.options),
         "citations": [
             {
                 "number": c.number,
@@ -209,6 +222,14 @@ def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     from chatbot.bench import measure_turn
 
     run_bench("turn", measure_turn, as_json)
+
+
+@bench_app.command("policy")
+def bench_policy(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What policy, grounding and privacy add to a turn, stage by stage, over the example company's questions."""
+    from chatbot.bench_policy import measure_policy
+
+    run_bench("policy", measure_policy, as_json)
 
 
 @bench_app.command("swap")

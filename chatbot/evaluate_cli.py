@@ -161,6 +161,39 @@ def evaluate_vision(
     _show(result, as_json)
 
 
+@evaluate_app.command("grounding")
+def evaluate_grounding(
+    data: Annotated[Path, typer.Option(help="Folder with questions.jsonl.")],
+    sample: Annotated[int, typer.Option(min=0, help="Questions asked, evenly spread; 0: all.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Answers from evidence, and none without it: whole turns over the passages of the questions."""
+    from chatbot.evaluation.grounding import evaluate_grounding as measure
+
+    with readable_errors(), err.status("Asking, with and without the evidence…"):
+        result = measure(data, load_settings(), sample)
+    _show(result, as_json)
+
+
+@evaluate_app.command("injection")
+def evaluate_injection(
+    data: Annotated[Path, typer.Option(help="Folder with prompts.jsonl.")],
+    sample: Annotated[int, typer.Option(min=0, help="Prompts of each kind, evenly spread; 0: all.")] = 0,
+    decisions: Annotated[
+        bool,
+        typer.Option("--decisions", help="Stop each turn once it is decided: quick, no answer is looked at."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Instructions in messages, articles, screenshots and voice notes; harmless ones that must pass."""
+    from chatbot.bench import EXAMPLES
+    from chatbot.evaluation.injection import evaluate_injection as measure
+
+    with readable_errors(), err.status("Attacking…"):
+        result = measure(data, load_settings(), EXAMPLES, sample, decisions_only=decisions)
+    _show(result, as_json)
+
+
 def _embedder(settings: Settings) -> "Embedder":
     from chatbot.models import ModelStore
     from chatbot.services import open_embedder

@@ -4,6 +4,7 @@ import json
 
 from chatbot.messages import Citation
 from chatbot.store import Conversation, StoredMessage
+from chatbot.templates import with_options
 
 
 def to_json(conversation: Conversation) -> str:
@@ -29,6 +30,7 @@ def _message(message: StoredMessage) -> dict[str, object]:
         "role": message.role,
         "author": message.author,
         "text": message.text,
+        "options": list(_options(message)),
         "created_at": message.created_at.isoformat(),
         "attachments": [a.name for a in message.attachments],
         "read": message.observation.seen if message.observation else "",
@@ -48,13 +50,18 @@ def to_markdown(conversation: Conversation) -> str:
     parts = [f"# {conversation.title or 'Conversation'}"]
     for message in conversation.messages:
         who = {"user": "Customer", "assistant": "Assistant", "person": message.author}[message.role]
-        lines = [f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC", "", message.text]
+        lines = [f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC", ""]
+        lines.append(with_options(message.text, _options(message)))
         lines += [f"- attached: {a.name}" for a in message.attachments]
         lines += [f"[{c.number}] {c.title} {c.url}".rstrip() for c in _citations(message)]
         parts.append("\n".join(lines))
     if conversation.csat:
         parts.append(f"Satisfaction: {conversation.csat.score} of 5. {conversation.csat.comment}".rstrip())
     return "\n\n".join(parts) + "\n"
+
+
+def _options(message: StoredMessage) -> tuple[str, ...]:
+    return message.evidence.options if message.evidence else ()
 
 
 def _citations(message: StoredMessage) -> tuple[Citation, ...]:

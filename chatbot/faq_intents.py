@@ -50,7 +50,7 @@ class FaqIntents:
         self.refresh()
 
     def judged(self, question: str, result: RetrievalResult) -> RetrievalResult:
-        """The result with the FAQ entry that is likeliest asked for in front, and how likely that is.
+        """The result with the FAQ entry that is likeliest asked for in front, and how likely it and the next ones are.
 
         Unchanged where nothing has been learnt yet, the embedder does not know the question's script, or search has
         ruled the entry out, such as one about another error code.
@@ -59,15 +59,14 @@ class FaqIntents:
         vector = self._knowledge_base.vector_of(question) if model and result.faq else None
         if model is None or vector is None:
             return result
-        guess = model.guesses([question], vector[None, :])[0]
-        found = [match for match in result.faq if match.entry.id == guess.label]
-        if not found:
+        likely = {g.label: g.probability for g in model.shortlists([question], vector[None, :])[0]}
+        faq = [replace(match, probability=likely.get(match.entry.id)) for match in result.faq]
+        top, probability = next(iter(likely.items()))
+        if all(match.entry.id != top for match in faq):
             return result
-        likeliest = replace(found[0], probability=guess.probability)
-        if guess.probability < LIKELIER_THAN_NOT:  # then the nearest phrasing stays in front
-            return replace(result, faq=tuple(likeliest if m is found[0] else m for m in result.faq))
-        others = (match for match in result.faq if match is not found[0])
-        return replace(result, faq=(likeliest, *others))
+        if probability >= LIKELIER_THAN_NOT:  # else the nearest phrasing stays in front
+            faq.sort(key=lambda match: match.entry.id != top)
+        return replace(result, faq=tuple(faq))
 
     def refresh(self) -> threading.Thread | None:
         """Begins to learn when the phrasings have changed; the thread that does, for who wants to wait."""

@@ -149,7 +149,9 @@ class Briefing:
     def summary(self, language: Language = "en") -> str:
         """A few plain lines: what was asked, what was tried, what it rested on."""
         asked = self.questions[-1] if self.questions else "–"
-        failed = sum(a.decision in (Decision.DECLINE, Decision.HANDOFF) for a in self.attempts)
+        failed = sum(
+            a.decision in (Decision.CLARIFY, Decision.DECLINE, Decision.HANDOFF) for a in self.attempts
+        )
         lines = [say("brief_asked", language, question=asked)]
         if len(self.questions) > 1:
             lines.append(say("brief_before", language, questions=" · ".join(self.questions[:-1])))

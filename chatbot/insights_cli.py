@@ -17,6 +17,7 @@ from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import InputError
 from chatbot.insights.period import Granularity, Period
 from chatbot.settings import load_settings
+from chatbot.text import how_many
 
 _DAYS = 28
 _SHOWN = 15
@@ -109,7 +110,9 @@ def _services() -> Iterator[Any]:
 def _print(found: dict[str, Any]) -> None:
     resolution, volume = found["resolution"], found["volume"]
     out.print(
-        f"{sum(volume['channels'].values())} messages of {volume['visitors']} customers", highlight=False
+        f"{how_many(sum(volume['channels'].values()), '{n} message|{n} messages')} of "
+        f"{how_many(volume['visitors'], '{n} customer|{n} customers')}",
+        highlight=False,
     )
     _table("how it ended", ["outcome", "conversations"], list(resolution["outcomes"].items()))
     shares = [
@@ -121,7 +124,8 @@ def _print(found: dict[str, Any]) -> None:
     _table("times in milliseconds", ["what", "how often", "median", "95th percentile"], times)
     articles = [(a["title"], a["cited"], a["wrong"], a["expected"]) for a in found["misleading"]]
     _table("articles that mislead", ["article", "cited", "went wrong", "expected"], articles)
-    out.print(f"{found['unanswered']} questions nobody could answer", highlight=False)
+    open_questions = how_many(found["unanswered"], "{n} question|{n} questions")
+    out.print(f"{open_questions} nobody could answer", highlight=False)
     if found["topics"]:
         _print_topics(found["topics"])
 

@@ -30,6 +30,8 @@ MAX_LANDMARKS = 2_000
 MIN_OUTSIDE_ROWS = 30
 LIKELIER_THAN_NOT = 0.5
 """Probability from which a guess is rather right than wrong."""
+SHORTLIST = 3
+"""Intents that are told apart as likely ones; the others only count as none of these."""
 SPLITS = 5
 MAX_LEFT_OUT = 4_000
 PRIOR_QUESTIONS = 1_000
@@ -124,7 +126,8 @@ class IntentModel:
         self._mapping = (projection @ weights).astype(np.float32)
         self._intents = intents
         left_out = _LeftOut(features, features @ inverse, features @ weights, targets, intents, vectors)
-        self.calibration = _calibrated(left_out)
+        self._shares = _calibrated(left_out)
+        self.calibration = self._shares[0]
 
     def outputs(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """One number for each text and intent, `[n, intents]`: near 1 where it is sure, near 0 where it is not."""
@@ -140,6 +143,19 @@ class IntentModel:
         cosines = _nearest((vectors @ self._vectors.T).astype(np.float64), self._intents, top)
         probabilities = self.calibration.probability(evidence(outputs, cosines))
         return [Guess(self.labels[i], float(p)) for i, p in zip(top, probabilities, strict=True)]
+
+    def shortlists(self, texts: Sequence[str], vectors: Floats) -> list[tuple[Guess, ...]]:
+        """The `SHORTLIST` likeliest intents of each text, best first; what lacks to 1 is none of them."""
+        outputs = self.outputs(texts, vectors).astype(np.float64)
+        order = np.argsort(-outputs, axis=1, kind="stable")[:, :SHORTLIST]
+        cosines = _nearest((vectors @ self._vectors.T).astype(np.float64), self._intents, order[:, 0])
+        found = evidence(outputs, cosines)
+        among = np.maximum.accumulate([share.probability(found) for share in self._shares])
+        each = np.diff(among, axis=0, prepend=0.0).T
+        return [
+            tuple(Guess(self.labels[i], float(p)) for i, p in zip(row, chances, strict=False))
+            for row, chances in zip(order, each, strict=True)
+        ]
 
     def _projected(self, vectors: Floats) -> tuple[Table, Table]:
         """What maps likeness to landmarks onto Nyström features (Williams & Seeger 2001), and that likeness.
@@ -184,8 +200,10 @@ class _LeftOut:
     intents: Places
     vectors: Floats
 
-    def inside(self) -> tuple[Table, npt.NDArray[np.bool_]]:
-        """Evidence of rows of intents, each without the half of its intent that it is in, and which are right.
+    def inside(self) -> tuple[Table, Places]:
+        """Evidence of rows of intents, each without the half of its intent that it is in, and the right one's place.
+
+        Place 0 is the best guess.
 
         Leaving out one at a time would be too kind: who wrote a phrasing wrote one like it, customers did not.
         """
@@ -193,9 +211,12 @@ class _LeftOut:
         orders = [shuffled.permutation(rows) for rows in self._of_intents() for _ in range(SPLITS)]
         halves = [half for rows in orders for half in np.array_split(rows, 2) if len(half)]
         share = MAX_LEFT_OUT / sum(map(len, halves))
-        found = [self._without(half, share) for half in halves]
-        right = [top == self.intents[half[: len(top)]] for half, (_, top) in zip(halves, found, strict=True)]
-        return np.concatenate([rows for rows, _ in found]), np.concatenate(right)
+        found = [self._predicted(half, share) for half in halves]
+        places = [
+            (outputs > outputs[:, self.intents[half[0]], None]).sum(axis=1)
+            for half, (_, outputs) in zip(halves, found, strict=True)
+        ]
+        return np.concatenate([rows for rows, _ in found]), np.concatenate(places)
 
     def outside(self) -> Table:
         """Evidence of rows that no intent is there for.
@@ -214,7 +235,12 @@ class _LeftOut:
         return np.concatenate(found) if found else np.zeros((0, 3))
 
     def _without(self, rows: Places, share: float = 1.0, gone: int = _NONE) -> tuple[Table, Places]:
-        """Evidence and best guess of the first rows, fitted without them all.
+        """Evidence and best guess of the first rows, fitted without them all."""
+        found, outputs = self._predicted(rows, share, gone)
+        return found, outputs.argmax(axis=1)
+
+    def _predicted(self, rows: Places, share: float = 1.0, gone: int = _NONE) -> tuple[Table, Table]:
+        """Evidence and outputs of the first rows, fitted without them all.
 
         y - (I - H)⁻¹ (y - f), H their block of the hat matrix.
 
@@ -231,19 +257,19 @@ class _LeftOut:
             outputs[:, gone] = 0.0
         similarity = (self.vectors[rows[:looked_at]] @ self.vectors.T).astype(np.float64)
         similarity[:, rows] = -1.0
-        top = outputs.argmax(axis=1)
-        return evidence(outputs, _nearest(similarity, self.intents, top)), top
+        return evidence(outputs, _nearest(similarity, self.intents, outputs.argmax(axis=1))), outputs
 
     def _of_intents(self) -> list[Places]:
         return [np.flatnonzero(self.intents == i) for i in range(self.targets.shape[1])]
 
 
-def _calibrated(left_out: _LeftOut) -> Calibration:
+def _calibrated(left_out: _LeftOut) -> tuple[Calibration, ...]:
+    """How likely the right intent is the best guess, is among the best two, and so on."""
     intents = left_out.intents
     marked, total = int((intents < 0).sum()), len(intents)
     share = (marked + PRIOR_OUTSIDE * PRIOR_QUESTIONS) / (total + PRIOR_QUESTIONS)
-    inside, right = left_out.inside()
-    return fitted(inside, right, left_out.outside(), outside_share=share)
+    (inside, places), outside = left_out.inside(), left_out.outside()
+    return tuple(fitted(inside, places < k, outside, outside_share=share) for k in range(1, SHORTLIST + 1))
 
 
 def _kernel(one: Floats, other: Floats) -> Floats:

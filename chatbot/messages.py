@@ -164,11 +164,13 @@ class Observation:
 class Decision(StrEnum):
     """How a turn is answered.
 
-    `HANDOFF` brings in a person; with `PERSON` one has the conversation, and the assistant says nothing.
+    `CLARIFY` asks back which of a few known questions is meant. `HANDOFF` brings in a person; with `PERSON` one has
+    the conversation, and the assistant says nothing.
     """
 
     TEMPLATE = "template"
     GENERATE = "generate"
+    CLARIFY = "clarify"
     DECLINE = "decline"
     HANDOFF = "handoff"
     PERSON = "person"
@@ -240,6 +242,13 @@ class CitationAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class OptionsOffered:
+    """Questions that may be meant, likeliest first; each is asked by sending it as it is."""
+
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something went wrong that the customer should know; the turn goes on."""
 
@@ -253,8 +262,10 @@ class Done:
     Attributes:
         message_id: Id of the stored answer, for feedback.
         stopped: True when the customer stopped it or the engine failed part-way.
-        timings_ms: Milliseconds by stage: `perceive`, `retrieve`, `first_token`, `generate`, `total`.
+        timings_ms: Milliseconds by stage: `perceive`, `retrieve` and in it `policy`, `first_token`, `generate` and in
+            it `grounding`, `first_text`, `total`.
         tokens: What the language model read and wrote, written ones as pieces of its stream; 0 when none was asked.
+        options: Questions that were offered, when the answer asks back.
     """
 
     conversation_id: str
@@ -265,6 +276,17 @@ class Done:
     timings_ms: Mapping[str, float]
     stopped: bool = False
     tokens: int = 0
+    options: tuple[str, ...] = ()
 
 
-StreamEvent = StatusChanged | Perceived | Retrieved | Decided | TextDelta | CitationAdded | Warned | Done
+StreamEvent = (
+    StatusChanged
+    | Perceived
+    | Retrieved
+    | Decided
+    | TextDelta
+    | CitationAdded
+    | OptionsOffered
+    | Warned
+    | Done
+)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chatbot.messages import Decision, Observation
+from chatbot.question_kind import fits
 from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
 
@@ -18,6 +19,9 @@ _COMMON_PAIRS = frozenset(  # in every question
 CJK_MIN_OVERLAP = 0.1
 QUESTION_MARGIN = 0.1
 FRUSTRATION_THRESHOLD = 1.0
+MAX_OPTIONS = 3
+RUNNER_UP_SHARE = 0.5
+"""Of the likeliest question's probability, from which the second leaves it open which of them is meant."""
 
 
 class Cause(StrEnum):
@@ -38,6 +42,7 @@ class PolicyDecision:
         template: The FAQ match when that is the answer.
         code: The error code that was asked about and that a passage explains; empty when there is none.
         cause: Why a person is brought in, when that is the decision.
+        options: The questions that may be meant, likeliest first, when it is asked which.
     """
 
     decision: Decision
@@ -45,6 +50,22 @@ class PolicyDecision:
     template: FaqMatch | None = None
     code: str = ""
     cause: Cause | None = None
+    options: tuple[FaqMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClarifyRule:
+    """When it is asked back which of two or three known questions is meant.
+
+    Attributes:
+        min_probability: Of one of them being meant, from which it is asked although there are passages to answer from;
+            and only if none of them is likely by itself and the second is not far behind.
+        min_similarity: Evidence, as for `evidence_min_similarity` and below it, from which it is asked instead of
+            declining.
+    """
+
+    min_probability: float
+    min_similarity: float
 
 
 def decide(
@@ -54,17 +75,19 @@ def decide(
     template_min_similarity: float,
     evidence_min_similarity: float,
     template_min_probability: float = 1.0,
+    clarify: ClarifyRule | None = None,
     wishes: Wishes = NO_WISHES,
     frustration_threshold: float = FRUSTRATION_THRESHOLD,
 ) -> PolicyDecision:
-    """Chooses between the reviewed answer, a generated one, an honest "I do not know", and a person.
+    """Chooses between the reviewed answer, a generated one, asking back, an honest "I do not know", and a person.
 
     Args:
         template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
         template_min_probability: Probability that a FAQ entry is what is asked for, from which its answer is given
-            too; 1 leaves it to the similarity alone.
+            too, if it is of the kind of the question; 1 leaves it to the similarity alone.
         evidence_min_similarity: Cosine of the best passage, or `QUESTION_MARGIN` less than that of the nearest FAQ
             phrasing, from which there is something to answer from.
+        clarify: When to ask back; None: never, as right after having done so.
         wishes: What speaks for a person.
         frustration_threshold: From which a fed-up customer is handed to one.
     """
@@ -72,25 +95,25 @@ def decide(
         return PolicyDecision(Decision.DECLINE, ("nothing was said and nothing could be read",))
     if handed := _for_a_person(wishes, frustration_threshold):
         return handed
-    match = result.faq[0] if result.faq else None
-    if match and observation.said and match.similarity >= template_min_similarity:
-        return PolicyDecision(
-            Decision.TEMPLATE, (f"FAQ {match.entry.id} at similarity {match.similarity:.2f}",), match
-        )
-    if match and observation.said and (match.probability or 0.0) >= template_min_probability:
-        reason = f"FAQ {match.entry.id} with probability {match.probability:.2f}"
-        return PolicyDecision(Decision.TEMPLATE, (reason,), match)
+    reviewed, against = _reviewed(observation.said, result, template_min_similarity, template_min_probability)
+    if reviewed:
+        return reviewed
     if code := _known_code(observation, result):
-        return PolicyDecision(Decision.GENERATE, (f"a passage explains {code}",), code=code)
+        return PolicyDecision(Decision.GENERATE, (*against, f"a passage explains {code}"), code=code)
+    options = _options(result, template_min_probability) if clarify and observation.said else ()
     best = _evidence(result)
     if best >= evidence_min_similarity:
-        return PolicyDecision(Decision.GENERATE, (f"best passage at similarity {best:.2f}",))
+        if clarify and _is_open(options, clarify.min_probability):
+            return PolicyDecision(Decision.CLARIFY, (*against, _chances(options)), options=options)
+        return PolicyDecision(Decision.GENERATE, (*against, f"best passage at similarity {best:.2f}"))
     if (overlap := _cjk_overlap(observation.said, result)) >= CJK_MIN_OVERLAP:
         return PolicyDecision(
             Decision.GENERATE, (f"a passage shares {overlap:.0%} of the question's characters",)
         )
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
-    return _nothing_found((reason,), wishes)
+    if clarify and options and best >= clarify.min_similarity:
+        return PolicyDecision(Decision.CLARIFY, (*against, reason, _chances(options)), options=options)
+    return _nothing_found((*against, reason), wishes)
 
 
 def reconsider(
@@ -108,6 +131,41 @@ def reconsider(
         f"no passage holds the answer with probability {refusal_probability:.2f}, at least {threshold:.2f}"
     )
     return _nothing_found((*decision.reasons, reason), wishes)
+
+
+def _reviewed(
+    said: str, result: RetrievalResult, min_similarity: float, min_probability: float
+) -> tuple[PolicyDecision | None, tuple[str, ...]]:
+    """The reviewed answer, if one is sure enough; else what speaks against the one that would have been."""
+    match = result.faq[0] if result.faq and said else None
+    if match and match.similarity >= min_similarity:
+        reason = f"FAQ {match.entry.id} at similarity {match.similarity:.2f}"
+        return PolicyDecision(Decision.TEMPLATE, (reason,), match), ()
+    if match is None or (match.probability or 0.0) < min_probability:
+        return None, ()
+    reason = f"FAQ {match.entry.id} with probability {match.probability:.2f}"
+    if fits(said, match.entry.all_phrasings):
+        return PolicyDecision(Decision.TEMPLATE, (reason,), match), ()
+    return None, (f"{reason}, but another kind of question",)
+
+
+def _options(result: RetrievalResult, template_min_probability: float) -> tuple[FaqMatch, ...]:
+    """Known questions that may be meant, likeliest first; none where one is sure, or there is no choice."""
+    judged = [match for match in result.faq if match.probability is not None]
+    likely = sorted(judged, key=lambda match: -(match.probability or 0.0))[:MAX_OPTIONS]
+    is_choice = len(likely) > 1 and (likely[0].probability or 0.0) < template_min_probability
+    return tuple(likely) if is_choice else ()
+
+
+def _is_open(options: tuple[FaqMatch, ...], min_probability: float) -> bool:
+    """Whether one of them is probably meant, and the second is not far behind the first."""
+    chances = [match.probability or 0.0 for match in options]
+    return bool(chances) and sum(chances) >= min_probability and chances[1] >= RUNNER_UP_SHARE * chances[0]
+
+
+def _chances(options: tuple[FaqMatch, ...]) -> str:
+    named = ", ".join(f"{match.entry.id} {match.probability:.2f}" for match in options)
+    return f"one of these may be meant: {named}"
 
 
 def _for_a_person(wishes: Wishes, frustration_threshold: float) -> PolicyDecision | None:

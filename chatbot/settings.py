@@ -146,6 +146,12 @@ class Settings(BaseSettings):
     evidence_min_similarity: float = Field(0.45, ge=-1, le=1)
     """Cosine similarity of the best passage, or 0.1 less than that of the nearest FAQ phrasing, below which there is
     no evidence to answer from."""
+    clarify_min_probability: float = Field(0.5, ge=0, le=1)
+    """Probability that one of the three likeliest FAQ entries is asked for, from which the customer is asked which,
+    where none is sure and the second is not far behind the first."""
+    clarify_min_similarity: float = Field(0.38, ge=-1, le=1)
+    """Evidence, measured as for `evidence_min_similarity`, from which the likeliest FAQ questions are offered instead
+    of saying that nothing was found."""
 
     knowledge_base: KnowledgeBaseSettings = KnowledgeBaseSettings()
     """Cutting and searching of documents, each as `FRONTDESK_KNOWLEDGE_BASE__NAME`."""

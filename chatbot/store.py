@@ -39,6 +39,7 @@ class Evidence:
         adapter: Id of the adapter that was asked, `none` for the bare base; empty when no model was.
         refusal_probability: How likely no passage holds the answer, as the adapter's `RefusalRule` has it.
         tokens: What the language model read and wrote.
+        options: Questions that were offered, where the answer asks back.
     """
 
     decision: Decision
@@ -51,6 +52,7 @@ class Evidence:
     adapter: str = ""
     refusal_probability: float | None = None
     tokens: int = 0
+    options: tuple[str, ...] = ()
 
 
 _EVIDENCE = TypeAdapter(Evidence)

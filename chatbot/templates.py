@@ -1,5 +1,6 @@
 """Sentences Frontdesk says in its own name, by language."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -14,6 +15,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "I could not make out a question in what you sent. Could you type it in a few words? "
         "If you prefer, I can pass this on to a person.",
         "zh": "我没能从您发送的内容中看出问题。能用几个字描述一下吗？如果需要，我也可以转给客服人员。",
+    },
+    "clarify": {
+        "en": "I am not sure which of these you mean. Choose one, or ask in other words:",
+        "zh": "我不确定您指的是哪一个。请选择一项，或换个说法提问：",
     },
     "quote": {"en": "This is what our help article says:", "zh": "帮助文章中是这样写的："},
     "engine_failed": {
@@ -103,3 +108,13 @@ def say(key: str, language: Language, **values: object) -> str:
         KeyError: There is no such sentence.
     """
     return _TEXTS[key][language].format(**values)
+
+
+def with_options(text: str, options: Sequence[str]) -> str:
+    """An answer with the questions that it offers as a list, for where there are no buttons."""
+    return "\n\n".join((text, "\n".join(f"- {option}" for option in options))) if options else text
+
+
+def asks_back(text: str) -> bool:
+    """Whether an answer, as it was shown somewhere, is the one that offers questions."""
+    return text.startswith(tuple(_TEXTS["clarify"].values()))

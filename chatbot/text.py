@@ -36,6 +36,15 @@ def _is_bidi_control(character: str) -> bool:
     return "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
 
 
+def how_many(n: int, forms: str) -> str:
+    """A number with what it counts, as `{n} message|{n} messages` says: the form for one, and for any other number.
+
+    A language that has but one form gives just that.
+    """
+    one, _, other = forms.partition("|")
+    return (one if n == 1 or not other else other).format(n=f"{n:,}")
+
+
 def is_chinese(text: str) -> bool:
     """Whether the reader is better served in Chinese: a fifth of the letters are CJK."""
     letters = sum(c.isalpha() for c in text)

@@ -22,6 +22,10 @@ RETURNS = Chunk(
 )
 CODES = Chunk("codes#0", "codes", "Error codes", "Error WR-204 means that the Dot is too far away.", 0, 48)
 INVOICE = FaqEntry("faq-7", "Where is my invoice?", "Open **Account** and press *Invoices*.")
+RECEIPT = FaqEntry("faq-8", "How do I get a receipt?", "We send it by e-mail.")
+VAGUE = "paper for my taxes"
+"""What may mean either of the two, as `FakeIntents` has it."""
+UNSURE = {VAGUE: {"faq-8": 0.35, "faq-7": 0.3}}
 
 
 @dataclass
@@ -77,6 +81,17 @@ class FakeKnowledgeBase:
 
     def add_entry(self, entry: FaqEntry) -> None:
         self.faq = (*self.faq, entry)
+
+
+@dataclass
+class FakeIntents:
+    """Knows how likely FAQ entries are, by the question: `{question: {entry id: probability}}`."""
+
+    likely: Mapping[str, Mapping[str, float]]
+
+    def judged(self, question: str, result: RetrievalResult) -> RetrievalResult:
+        chances = self.likely.get(question, {})
+        return replace(result, faq=tuple(replace(m, probability=chances.get(m.entry.id)) for m in result.faq))
 
 
 def _share(wanted: set[str], text: str) -> float:

@@ -17,7 +17,7 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
         InputError: The file is missing, empty, or a row is no object with the fields.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a string may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} cannot be read: {error}.") from error
     rows = [

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from chatbot.database import Database
 from chatbot.messages import Kind, Observation
-from chatbot.schema import ConversationRow, FeedbackRow, MessageRow, TicketRow
+from chatbot.schema import ConversationRow, CsatRow, FeedbackRow, MessageRow, TicketRow
 from chatbot.understand import language_of
 
 _OBSERVATION = TypeAdapter(Observation)
@@ -65,6 +65,7 @@ class ConversationFacts:
     Attributes:
         person_asked_at: When a person was asked for, by the customer or the assistant.
         person_said_at: When persons of the team wrote.
+        csat: How satisfied the customer was, from 1 to 5, as said last; 0 where nothing was said.
     """
 
     id: str
@@ -72,6 +73,7 @@ class ConversationFacts:
     questions: tuple[QuestionFacts, ...]
     person_asked_at: tuple[datetime, ...] = ()
     person_said_at: tuple[datetime, ...] = ()
+    csat: int = 0
 
 
 Visitor = tuple[ConversationFacts, ...]
@@ -128,9 +130,10 @@ def _conversations(session: Session, since: datetime, until: datetime) -> Iterat
     rows = groupby(session.execute(query), key=lambda row: row.conversation_id)
     whole = ((key, list(messages)) for key, messages in rows)
     while batch := list(islice(whole, _MOST_OF_ONE_VISITOR)):
-        asked = _tickets(session, [key for key, _ in batch])
+        keys = [key for key, _ in batch]
+        asked, scores = _tickets(session, keys), _scores(session, keys)
         for key, messages in batch:
-            yield _conversation(messages, asked.get(key, ()))
+            yield _conversation(messages, asked.get(key, ()), scores.get(key, 0))
 
 
 def _tickets(session: Session, conversation_ids: Sequence[str]) -> dict[str, tuple[datetime, ...]]:
@@ -145,7 +148,16 @@ def _tickets(session: Session, conversation_ids: Sequence[str]) -> dict[str, tup
     return found
 
 
-def _conversation(rows: Sequence[Row[Any]], asked: tuple[datetime, ...]) -> ConversationFacts:
+def _scores(session: Session, conversation_ids: Sequence[str]) -> dict[str, int]:
+    query = (
+        select(CsatRow.conversation_id, CsatRow.score)
+        .where(CsatRow.conversation_id.in_(conversation_ids))
+        .order_by(CsatRow.id)
+    )
+    return {row.conversation_id: row.score for row in session.execute(query)}  # the newest stays
+
+
+def _conversation(rows: Sequence[Row[Any]], asked: tuple[datetime, ...], csat: int) -> ConversationFacts:
     replies = {row.reply_to: row for row in rows if row.role == "assistant" and row.reply_to}
     for before, row in pairwise(rows):
         if row.role == "assistant" and not row.reply_to and before.role == "user":
@@ -156,6 +168,7 @@ def _conversation(rows: Sequence[Row[Any]], asked: tuple[datetime, ...]) -> Conv
         questions=tuple(_question(row, replies.get(row.id)) for row in rows if row.role == "user"),
         person_asked_at=asked,
         person_said_at=tuple(row.created_at for row in rows if row.role == "person"),
+        csat=csat,
     )
 
 

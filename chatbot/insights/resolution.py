@@ -6,9 +6,9 @@ Each conversation whose first question lies in the period has exactly one outcom
 2. *reopened*: after an answer and a break of at least two hours, and within seven days, the customer came back to
    the same matter, in this conversation or in a new one of theirs.
 3. *confirmed*: the last thing the customer said thanks or says that it works, or the answer rated last has a thumb
-   up.
+   up; or the conversation was rated 4 or 5 of 5. Rated 1 or 2, it is *abandoned* whatever was said.
 4. *open*: the last message is younger than a day, so nothing can be said yet.
-5. *abandoned*: the last answer found nothing, was broken off, has a thumb down, or there is none.
+5. *abandoned*: the last answer found nothing, asked back, was broken off, has a thumb down, or there is none.
 6. *assumed*: an answer was given and the customer said nothing more.
 
 A customer comes back to the same matter when what they write shares half of its words with an earlier question,
@@ -40,6 +40,8 @@ _NOT_THANKS = re.compile(
     re.IGNORECASE,
 )
 _THANKS_WORDS = 14
+_SATISFIED, _DISSATISFIED = (4, 5), (1, 2)
+_UNANSWERED = (Decision.CLARIFY, Decision.DECLINE)
 
 
 class Outcome(StrEnum):
@@ -150,14 +152,16 @@ def outcome(
         return Outcome.HANDED_OFF
     if came_back(conversation, later, breaks):
         return Outcome.REOPENED
+    if conversation.csat in _DISSATISFIED:
+        return Outcome.ABANDONED
     last = conversation.questions[-1]
     rated = [q.answer.rating for q in conversation.questions if q.answer and q.answer.rating]
-    if is_thanks(last.said) or (rated and rated[-1] > 0):
+    if is_thanks(last.said) or (rated and rated[-1] > 0) or conversation.csat in _SATISFIED:
         return Outcome.CONFIRMED
     if now - (last.answer.at if last.answer else last.at) < breaks.settles:
         return Outcome.OPEN
     answer = last.answer
-    if answer is None or answer.stopped or answer.decision == Decision.DECLINE or answer.rating < 0:
+    if answer is None or answer.stopped or answer.decision in _UNANSWERED or answer.rating < 0:
         return Outcome.ABANDONED
     return Outcome.ASSUMED
 

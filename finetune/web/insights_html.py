@@ -9,6 +9,7 @@ from chatbot.insights.rule import SurgeRule
 from chatbot.insights.themes import Themes
 from chatbot.insights.times import Times
 from chatbot.templates import Language
+from chatbot.text import how_many
 from finetune.web.knowledge import OpenQuestion
 from finetune.web.render import heading, paragraph, table_html
 from finetune.web.texts import TEXTS
@@ -25,9 +26,9 @@ def total_html(counted: Counted, language: Language) -> str:
     if not volume.channels:
         return paragraph(words["in_nothing"], "quiet")
     told = words["in_total"].format(
-        messages=f"{sum(volume.channels.values()):,}",
-        conversations=f"{sum(volume.conversations.values()):,}",
-        visitors=f"{volume.visitors:,}",
+        messages=how_many(sum(volume.channels.values()), words["in_n_messages"]),
+        conversations=how_many(sum(volume.conversations.values()), words["in_n_conversations"]),
+        visitors=how_many(volume.visitors, words["in_n_customers"]),
     )
     languages = ", ".join(f"{name} {count:,}" for name, count in volume.languages.items())
     return paragraph(told) + paragraph(words["in_languages"].format(languages=languages), "quiet")
@@ -79,7 +80,7 @@ def surges_html(themes: Themes, told: Sequence[Surge], rule: SurgeRule, language
         if theme.test:
             line = words["in_surge_now"].format(
                 name=theme.topic.name,
-                count=theme.test.count,
+                messages=how_many(theme.test.count, words["in_n_negative"]),
                 expected=f"{theme.test.expected:.1f}",
                 hours=f"{rule.window.total_seconds() / 3600:g}",
                 chance=f"{theme.test.corrected:.2g}",
@@ -131,7 +132,9 @@ def topics_html(themes: Themes, mask: Callable[[str], str], language: Language) 
     ]
     headers = [words[f"in_{name}"] for name in ("topic", "messages", "negative", "trend", "example")]
     about = words["in_sampled"].format(
-        sampled=f"{themes.sampled:,}", offered=f"{themes.offered:,}", other=f"{themes.other:,}"
+        sampled=f"{themes.sampled:,}",
+        offered=how_many(themes.offered, words["in_n_messages"]),
+        other=f"{themes.other:,}",
     )
     title = words["in_topics"]
     return heading(title) + table_html(title, headers, rows) + paragraph(about, "quiet")

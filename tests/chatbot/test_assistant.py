@@ -18,6 +18,7 @@ from chatbot.messages import (
     Message,
     Observation,
     OcrLine,
+    OptionsOffered,
     Perceived,
     Retrieved,
     ScreenReading,
@@ -31,7 +32,19 @@ from chatbot.messages import (
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import say
-from tests.fakes import CODES, INVOICE, RETURNS, FakeGenerator, FakeKnowledgeBase, FakePerceiver
+from knowledge_base.documents import Chunk
+from tests.fakes import (
+    CODES,
+    INVOICE,
+    RECEIPT,
+    RETURNS,
+    UNSURE,
+    VAGUE,
+    FakeGenerator,
+    FakeIntents,
+    FakeKnowledgeBase,
+    FakePerceiver,
+)
 
 QUESTION = "Can I return a Dot?"
 PHOTO = Attachment("p" * 64, Kind.IMAGE, "image/png", "screen.png", 9)
@@ -113,7 +126,11 @@ def test_a_composed_answer_comes_in_order_and_is_stored_with_its_evidence(desk: 
     assert isinstance(done, Done)
     assert text(events) == done.text == desk.last.text == "You can return a Dot within 45 days. [1]"
     assert (done.decision, done.stopped, done.message_id) == (Decision.GENERATE, False, desk.last.id)
-    assert {"perceive", "retrieve", "first_token", "first_text", "generate", "total"} <= set(done.timings_ms)
+    assert set(done.timings_ms) == {
+        "perceive", "retrieve", "policy", "first_token", "first_text", "generate", "grounding", "total",
+    }  # fmt: skip
+    assert 0 <= done.timings_ms["grounding"] <= done.timings_ms["generate"]
+    assert 0 <= done.timings_ms["policy"] <= done.timings_ms["retrieve"]
     (citation,) = done.citations
     assert (citation.number, citation.document_id, citation.url) == (1, "returns", RETURNS.url)
     assert citation.quote == "You can return a Dot within 45 days of delivery."
@@ -356,3 +373,48 @@ def test_every_turn_says_what_it_perceived_found_and_decided_once(desk: Desk) ->
         for kind in (Perceived, Retrieved, Decided, Done):
             assert sum(isinstance(e, kind) for e in events) == 1
         assert isinstance(events[-1], Done)
+
+
+@pytest.fixture
+def unsure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk at which one question may mean two, which words alone lead to nothing for."""
+    monkeypatch.setattr(desk.assistant, "_intents", FakeIntents(UNSURE))
+    monkeypatch.setattr(
+        desk.assistant,
+        "_settings",
+        desk.assistant._settings.model_copy(update={"clarify_min_similarity": -1}),
+    )
+    desk.knowledge_base.faq = (INVOICE, RECEIPT)
+    return desk
+
+
+def test_it_is_asked_back_once_and_the_chosen_question_gets_its_answer(unsure: Desk) -> None:
+    events = list(unsure.respond(VAGUE))
+    options = (RECEIPT.question, INVOICE.question)
+    assert [e for e in events if isinstance(e, OptionsOffered)] == [OptionsOffered(options)]
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.decision, done.text, done.options) == (Decision.CLARIFY, say("clarify", "en"), options)
+    assert unsure.last.evidence is not None
+    assert unsure.last.evidence.options == options
+    assert unsure.answer(options[1]).text == f"{INVOICE.answer} [1]"
+    assert unsure.answer(VAGUE).decision is Decision.CLARIFY
+
+
+def test_whoever_is_not_helped_by_being_asked_back_is_not_asked_back_again(unsure: Desk) -> None:
+    decisions = [unsure.answer(VAGUE).decision for _ in range(3)]
+    assert decisions == [Decision.CLARIFY, Decision.DECLINE, Decision.CLARIFY]
+    assert unsure.generator.prompts == []
+
+
+def test_what_is_quoted_is_no_answer_to_another_kind_of_question(desk: Desk) -> None:
+    charged = Chunk(
+        "f#0", "faq:f", "Will I be charged if I cancel the Dot?", "No. Nothing is charged.", 0, 23
+    )
+    steps = Chunk("c#0", "cancel", "Cancel the Dot", "Open the app and press Cancel.", 0, 30)
+    desk.knowledge_base.chunks = (charged, steps)
+    desk.generator.says = "I do not know."
+    assert desk.answer("Will I be charged if I cancel the Dot?").citations[0].document_id == "f"
+    assert desk.answer("How do I cancel the Dot if I am charged?").citations[0].document_id == "cancel"
+    desk.knowledge_base.chunks = (charged,)
+    assert desk.answer("How do I cancel the Dot if I am charged?").citations[0].document_id == "f"

@@ -186,6 +186,17 @@ def test_a_repeated_sentence_ends_the_answer() -> None:
     assert [s.text.strip() for s in shown(answer)] == [returns, "Move the Dot closer and restart it."]
 
 
+def test_a_clause_and_a_sentence_that_say_nothing_new_are_left_out() -> None:
+    round_in_circles = (
+        "Error WR-204 means the Dot is too far away, and it means that the Dot is too far away. "
+        "Error WR-204 means too far away. Hold the button for ten seconds."
+    )
+    assert [s.text for s in shown(round_in_circles)] == [
+        "Error WR-204 means the Dot is too far away.",
+        " Hold the button for ten seconds.",
+    ]
+
+
 def test_unsupported_sentences_are_left_out_and_the_third_ends_the_answer() -> None:
     invented = "Our offices are closed on public holidays. "
     returns = "Returns are free within Germany. "

@@ -45,6 +45,20 @@ def test_a_new_wording_finds_its_intent_and_something_else_is_less_sure() -> Non
     assert min(guess.probability for guess in guesses[:3]) > LIKELIER_THAN_NOT > guesses[3].probability
 
 
+def test_a_shortlist_begins_with_the_best_guess_and_leaves_room_for_none_of_them() -> None:
+    fitted_model = model()
+    asked = ["please return the router", "amber invoice", "zebra crossing quiz"]
+    vectors = EMBEDDER.encode(asked)
+    guesses, shortlists = fitted_model.guesses(asked, vectors), fitted_model.shortlists(asked, vectors)
+    for guess, shortlist in zip(guesses, shortlists, strict=True):
+        assert shortlist[0].label == guess.label
+        assert shortlist[0].probability == pytest.approx(guess.probability)
+        assert len({one.label for one in shortlist}) == len(shortlist) == 3
+        assert all(one.probability >= 0 for one in shortlist)
+        assert sum(one.probability for one in shortlist) <= 1
+    assert {one.label for one in shortlists[1][:2]} == {"light", "invoice"}
+
+
 def test_letters_carry_a_misspelling_that_the_embedder_does_not_know() -> None:
     asked = ["invoicce"]
     unknown = np.zeros((1, EMBEDDER.dimension), np.float32)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chatbot.messages import Decision, Observation, OcrLine, ScreenReading
-from chatbot.policy import Cause, PolicyDecision, decide, reconsider
-from chatbot.wishes import Wishes
+from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
+from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
 
 TEMPLATE_FROM, EVIDENCE_FROM = 0.92, 0.42
@@ -150,3 +150,91 @@ def test_a_model_that_would_decline_again_brings_in_a_person_too() -> None:
     assert reconsider(before, 0.9, 0.5, wishes).cause is Cause.NOTHING_FOUND
     assert reconsider(before, 0.9, 0.5).decision is Decision.DECLINE
     assert reconsider(before, 0.1, 0.5, wishes) is before
+
+
+def test_a_likely_entry_of_another_kind_of_question_is_not_the_answer() -> None:
+    entry = FaqEntry("faq-1", "Will I be charged if I cancel?", "No.", ("does it cost anything to stop",))
+    result = replace(found(0.6), faq=(FaqMatch(entry, entry.question, 0.7, 0.9),))
+
+    def made(said: str) -> PolicyDecision:
+        return decide(
+            asked(said),
+            result,
+            template_min_similarity=TEMPLATE_FROM,
+            evidence_min_similarity=EVIDENCE_FROM,
+            template_min_probability=0.5,
+        )
+
+    assert made("Do I pay when I cancel?").decision is Decision.TEMPLATE
+    assert made("cancel the trial").decision is Decision.TEMPLATE
+    how = made("How do I cancel before the trial ends?")
+    assert (how.decision, how.template) == (Decision.GENERATE, None)
+    assert how.reasons[0] == "FAQ faq-1 with probability 0.90, but another kind of question"
+
+
+def choice(*probabilities: float | None, dense: float = 0.3) -> RetrievalResult:
+    matches = tuple(
+        FaqMatch(FaqEntry(f"faq-{n}", f"Question {n}?", "Answer."), "", 0.4, probability)
+        for n, probability in enumerate(probabilities)
+    )
+    return replace(found(dense), faq=matches)
+
+
+RULE = ClarifyRule(min_probability=0.5, min_similarity=0.38)
+
+
+@pytest.mark.parametrize(
+    ("result", "rule", "options"),
+    [
+        # enough to answer from: only where one of several is probably meant and it is open which
+        (choice(0.3, 0.25, dense=0.6), RULE, ("faq-0", "faq-1")),
+        (choice(0.1, 0.3, 0.2, dense=0.6), RULE, ("faq-1", "faq-2", "faq-0")),
+        (choice(0.2, 0.2, dense=0.6), RULE, ()),
+        (choice(0.45, 0.1, dense=0.6), RULE, ()),
+        # evidence just below the bar: rather than nothing
+        (choice(0.1, 0.05, dense=0.4), RULE, ("faq-0", "faq-1")),
+        (choice(0.1, 0.05, 0.2, 0.15, dense=0.4), RULE, ("faq-2", "faq-3", "faq-0")),
+        (choice(0.1, 0.05, dense=0.37), RULE, ()),
+        # no choice, nothing judged, or asked back before
+        (choice(0.1, dense=0.4), RULE, ()),
+        (choice(None, None, dense=0.4), RULE, ()),
+        (choice(0.3, 0.25, dense=0.6), None, ()),
+        (choice(0.1, 0.05, dense=0.4), None, ()),
+        # a sure one is the answer
+        (choice(0.6, 0.3, dense=0.6), RULE, ()),
+    ],
+)
+def test_it_is_asked_back_where_a_choice_of_questions_is_close(
+    result: RetrievalResult, rule: ClarifyRule | None, options: tuple[str, ...]
+) -> None:
+    made = decide(
+        asked("something about it"),
+        result,
+        template_min_similarity=TEMPLATE_FROM,
+        evidence_min_similarity=0.45,
+        template_min_probability=0.5,
+        clarify=rule,
+    )
+    assert tuple(match.entry.id for match in made.options) == options
+    assert (made.decision is Decision.CLARIFY) == bool(options)
+    assert all(f"{name} " in made.reasons[-1] for name in options)
+
+
+def test_a_code_that_is_explained_and_a_wish_for_a_person_come_before_asking_back() -> None:
+    result = replace(choice(0.3, 0.25, dense=0.6), chunks=found(0.1, "WR-204: restart the Dot.").chunks)
+
+    def made(observation: Observation, wishes: Wishes = NO_WISHES) -> Decision:
+        return decide(
+            observation,
+            result,
+            template_min_similarity=TEMPLATE_FROM,
+            evidence_min_similarity=0.2,
+            template_min_probability=0.5,
+            clarify=RULE,
+            wishes=wishes,
+        ).decision
+
+    assert made(asked("What is WR-204?")) is Decision.GENERATE
+    assert made(asked("Hm"), Wishes(person="a human")) is Decision.HANDOFF
+    assert made(asked("Hm")) is Decision.CLARIFY
+    assert made(asked(document="Hm")) is Decision.GENERATE

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.text import clean_text, content_words, is_chinese, split_sentences, words
+from chatbot.text import clean_text, content_words, how_many, is_chinese, split_sentences, words
 
 # The characters sentence ends depend on, so that random texts meet them often.
 TEXTS = st.lists(
@@ -114,3 +114,17 @@ def test_words_keep_codes_and_versions_whole_and_split_chinese() -> None:
 
 def test_content_words_meet_across_inflections() -> None:
     assert content_words("the returned parcels") == content_words("return a parcel")
+
+
+@pytest.mark.parametrize(
+    ("n", "forms", "told"),
+    [
+        (1, "{n} message|{n} messages", "1 message"),
+        (0, "{n} message|{n} messages", "0 messages"),
+        (1200, "{n} Nachricht|{n} Nachrichten", "1,200 Nachrichten"),
+        (1, "{n} 条消息", "1 条消息"),
+        (3, "{n} 条消息", "3 条消息"),
+    ],
+)
+def test_one_is_not_told_as_several(n: int, forms: str, told: str) -> None:
+    assert how_many(n, forms) == told

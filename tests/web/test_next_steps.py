@@ -22,7 +22,7 @@ from knowledge_base.documents import FaqEntry
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.chatbot.insights.made import Said, put
 from tests.chatbot.insights.test_recommend import IDS, PAIRS
-from tests.fakes import FakeGenerator, FakePerceiver
+from tests.fakes import FakeGenerator, FakeIntents, FakePerceiver
 from tests.knowledge_base.conftest import HashingEmbedder
 from tests.web.test_browser import violations
 
@@ -37,8 +37,11 @@ def test_links_lead_to_web_pages_only_and_are_escaped() -> None:
     assert related_html((Step("b", "B", "javascript:x"),), "en") == ""
 
 
+Served = tuple[str, Assistant]
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("next")
     services = Services(Settings(data_dir=folder / "data", engine="openai", example_company=False))
     knowledge_base = KnowledgeBase(folder / "chroma", HashingEmbedder(), KnowledgeBaseSettings())
@@ -69,11 +72,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.start()
         while not server.started:
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", assistant
         server.should_exit = True
         thread.join(30)
     knowledge_base.close()
     services.close()
+
+
+@pytest.fixture
+def address(served: Served) -> str:
+    return served[0]
 
 
 @pytest.mark.browser
@@ -96,4 +104,34 @@ def test_a_suggested_question_is_asked_with_one_press(chromium: Browser, address
     expect(page.locator("#fd-chat .bot-row")).to_have_count(2)
     expect(page.locator("#fd-chat")).to_contain_text("The answer to q01.")
     expect(button).to_have_count(0)  # what was asked is not offered again
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_questions_that_may_be_meant_are_buttons_until_the_next_message(
+    chromium: Browser, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, assistant = served
+    asked_back = {"something about pay": {"q00": 0.3, "q01": 0.25}}
+    monkeypatch.setattr(assistant, "_intents", FakeIntents(asked_back))
+    settings = assistant._settings.model_copy(update={"clarify_min_similarity": -1})
+    monkeypatch.setattr(assistant, "_settings", settings)
+    context = chromium.new_context(viewport={"width": 1100, "height": 800}, locale="en-GB")
+    context.set_default_timeout(240_000)
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator(".fd-header p")).not_to_be_empty()
+    page.locator("#fd-box textarea").fill("something about pay")
+    page.locator("#fd-box textarea").press("Enter")
+    expect(page.locator("#fd-chat .bot-row")).to_contain_text("I am not sure which of these you mean.")
+    options = page.locator("button.fd-next:visible")
+    expect(options).to_have_count(2)
+    assert violations(page) == []
+    page.reload()
+    expect(options).to_have_count(2)
+    options.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#fd-chat .bot-row").last).to_contain_text("The answer to q00.")
+    expect(options.filter(has_text="How do I pay?")).to_have_count(0)
     context.close()

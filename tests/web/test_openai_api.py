@@ -12,6 +12,7 @@ import pytest
 from chatbot.api_keys import Scope
 from chatbot.messages import OcrLine, ScreenReading, Segment, Transcript
 from tests.conftest import EXAMPLES
+from tests.fakes import INVOICE, RECEIPT, UNSURE, VAGUE, FakeIntents, FakeKnowledgeBase
 from tests.web.api.conftest import Desk, MakeDesk, empty_database, make_desk, serve  # noqa: F401
 from tests.web.api.test_conversations import RETURNS, png
 
@@ -220,3 +221,26 @@ def _last_event(browser: httpx.Client, path: str, headers: dict[str, str]) -> di
             if line.startswith("data: ") and name in ("done", "failed"):
                 return dict(json.loads(line.removeprefix("data: ")))
     raise AssertionError("the stream ended before the answer")
+
+
+def test_asking_back_is_a_list_and_is_not_repeated(
+    served: tuple[Desk, str], client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, _ = served
+    assistant = desk.assistant
+    monkeypatch.setattr(assistant, "_intents", FakeIntents(UNSURE))
+    monkeypatch.setattr(assistant, "_knowledge_base", FakeKnowledgeBase(faq=(INVOICE, RECEIPT)))
+    monkeypatch.setattr(
+        assistant, "_settings", desk.settings.model_copy(update={"clarify_min_similarity": -1})
+    )
+    asked = {"role": "user", "content": VAGUE}
+    completion = client.chat.completions.create(model="frontdesk", messages=[asked])
+    told = completion.choices[0].message.content
+    assert told.endswith(f"\n\n- {RECEIPT.question}\n- {INVOICE.question}")
+    assert completion.model_extra["frontdesk"]["options"] == [RECEIPT.question, INVOICE.question]
+    chunks = client.chat.completions.create(model="frontdesk", messages=[asked], stream=True)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == told
+    again = client.chat.completions.create(
+        model="frontdesk", messages=[asked, {"role": "assistant", "content": told}, asked]
+    )
+    assert again.model_extra["frontdesk"]["decision"] == "decline"

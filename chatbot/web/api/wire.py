@@ -15,6 +15,7 @@ from chatbot.messages import (
     Done,
     Message,
     Observation,
+    OptionsOffered,
     Perceived,
     Retrieved,
     StatusChanged,
@@ -96,7 +97,12 @@ class MessageView(BaseModel):
     readings: list[ReadingView] = []
     problems: list[str] = Field([], description="What of the message could not be read, or went wrong.")
     citations: list[CitationView] = []
-    decision: Literal["template", "generate", "decline", "handoff", "person"] | None = None
+    decision: Literal["template", "generate", "clarify", "decline", "handoff", "person"] | None = None
+    options: list[str] = Field(
+        [],
+        examples=[["How do I start a return?", "Who pays for sending a return?"]],
+        description="Questions that are offered when the decision is `clarify`; send one as it is.",
+    )
     stopped: bool = False
     feedback: FeedbackView | None = None
 
@@ -192,6 +198,7 @@ def message_view(message: StoredMessage) -> MessageView:
         problems=list(dict.fromkeys(problems)),
         citations=citation_views(evidence.citations if evidence else ()),
         decision=evidence.decision.value if evidence else None,
+        options=list(evidence.options) if evidence else [],
         stopped=evidence.stopped if evidence else False,
         feedback=FeedbackView(rating=_rating(feedback.rating), comment=feedback.comment)
         if feedback
@@ -249,6 +256,8 @@ def event(turn_id: str, happened: StreamEvent) -> tuple[str, dict[str, Any]] | N
             return "delta", {"turn_id": turn_id, "text": text}
         case CitationAdded(citation):
             return "citation", {"turn_id": turn_id, **citation_views([citation])[0].model_dump()}
+        case OptionsOffered(options):
+            return "options", {"turn_id": turn_id, "options": list(options)}
         case Warned(message):
             return "warning", {"turn_id": turn_id, "message": message}
         case Done():
@@ -258,6 +267,7 @@ def event(turn_id: str, happened: StreamEvent) -> tuple[str, dict[str, Any]] | N
                 happened.text,
                 happened.decision,
                 happened.citations,
+                happened.options,
                 happened.stopped,
             )
 
@@ -265,9 +275,9 @@ def event(turn_id: str, happened: StreamEvent) -> tuple[str, dict[str, Any]] | N
 def done_event(turn_id: str, answer: StoredMessage) -> tuple[str, dict[str, Any]]:
     """The last event of a turn whose answer is stored already."""
     evidence = answer.evidence
-    citations = evidence.citations if evidence else ()
+    citations, options = (evidence.citations, evidence.options) if evidence else ((), ())
     decision, stopped = (evidence.decision, evidence.stopped) if evidence else ("decline", True)
-    return "done", _done(turn_id, answer.id, answer.text, decision, citations, stopped)
+    return "done", _done(turn_id, answer.id, answer.text, decision, citations, options, stopped)
 
 
 def failed_event(turn_id: str, message: str) -> tuple[str, dict[str, Any]]:
@@ -276,7 +286,13 @@ def failed_event(turn_id: str, message: str) -> tuple[str, dict[str, Any]]:
 
 
 def _done(
-    turn_id: str, message_id: str, text: str, decision: str, citations: Sequence[Citation], stopped: bool
+    turn_id: str,
+    message_id: str,
+    text: str,
+    decision: str,
+    citations: Sequence[Citation],
+    options: Sequence[str],
+    stopped: bool,
 ) -> dict[str, Any]:
     return {
         "turn_id": turn_id,
@@ -284,6 +300,7 @@ def _done(
         "text": text,
         "decision": str(decision),
         "citations": [c.model_dump() for c in citation_views(citations)],
+        "options": list(options),
         "stopped": stopped,
     }
 

@@ -20,6 +20,7 @@ from chatbot.errors import ConversationNotFoundError, InputError
 from chatbot.messages import Decision, Message, Transcript
 from chatbot.quotas import Subjects, Use, use_of
 from chatbot.store import Evidence
+from chatbot.templates import asks_back, with_options
 from chatbot.turn_log import LoggedEvent, Turn
 from chatbot.web.api import wire
 from chatbot.web.api.conversations import PROBLEMS
@@ -108,7 +109,8 @@ class OpenAIRoutes:
             if role == "user":
                 store.add_question(conversation_id, visitor_id, Message(text))
             else:
-                store.add_answer(conversation_id, visitor_id, text, Evidence(Decision.GENERATE))
+                decision = Decision.CLARIFY if asks_back(text) else Decision.GENERATE
+                store.add_answer(conversation_id, visitor_id, text, Evidence(decision))
         event = wire.question_event(asked.message)
         turn, _ = self._parts.turns.accept(conversation_id, visitor_id, asked.message, event)
         self._parts.quotas.expect(turn.id, payers)
@@ -142,6 +144,8 @@ class OpenAIRoutes:
         async for event in self._events(turn):
             if event.name == "delta":
                 yield _chunk(head, {"content": event.data["text"]})
+            elif event.name == "options":
+                yield _chunk(head, {"content": with_options("", event.data["options"])})
             elif event.name == "done":
                 yield _chunk(head, {}, finish_reason="stop", frontdesk=_extension(event))
             elif event.name == "failed":
@@ -227,12 +231,14 @@ def _extension(done: LoggedEvent) -> dict[str, Any]:
     return {
         "decision": done.data["decision"],
         "citations": done.data["citations"],
+        "options": done.data["options"],
         "stopped": done.data["stopped"],
     }
 
 
 def _completion(head: dict[str, Any], done: LoggedEvent) -> dict[str, Any]:
-    message = {"role": "assistant", "content": done.data["text"], "refusal": None}
+    content = with_options(done.data["text"], done.data["options"])
+    message = {"role": "assistant", "content": content, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     return {**head, "object": "chat.completion", "choices": [choice], "frontdesk": _extension(done)}
 

@@ -38,7 +38,11 @@ class NextPart:
 
     def updates(self, visit: Visit) -> dict[Any, Any]:
         """What to offer after the newest answer of the conversation."""
-        answers = [m for m in self._chat.stored(visit) if m.role == "assistant"]
+        messages = self._chat.stored(visit)
+        if options := asked_back(messages):
+            steps = tuple(Step("", option, is_question=True) for option in options[:OFFERED])
+            return self.showing(Suggestions(steps), visit.language)
+        answers = [m for m in messages if m.role == "assistant"]
         offered = (
             self._offers([_citations(m) for m in answers], visit.language) if answers else NO_SUGGESTIONS
         )
@@ -54,6 +58,12 @@ class NextPart:
         shown[self.row] = gr.Row(visible=bool(offered.questions))
         shown[self.related] = related_html(offered.articles, language)
         return shown
+
+
+def asked_back(messages: Sequence[StoredMessage]) -> tuple[str, ...]:
+    """The questions that the last message of a conversation offers, if it asks back."""
+    evidence = messages[-1].evidence if messages else None
+    return evidence.options if evidence else ()
 
 
 def related_html(articles: Sequence[Step], language: Language) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chatbot.database import Database
-from chatbot.schema import ConversationRow, FeedbackRow, MessageRow, TicketRow
+from chatbot.schema import ConversationRow, CsatRow, FeedbackRow, MessageRow, TicketRow
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday
 
@@ -33,6 +33,7 @@ def put(
     at: datetime = START,
     asked_at_hours: float | None = None,
     person_at_hours: float | None = None,
+    csat: Sequence[int] = (),
 ) -> str:
     """Stores a conversation; returns its id."""
     key = uuid.uuid4().hex
@@ -52,6 +53,7 @@ def put(
                         FeedbackRow(message_id=row.id, rating=r, comment="", created_at=row.created_at)
                         for r in turn.ratings
                     )
+        session.add_all(CsatRow(conversation_id=key, score=s, comment="", created_at=last) for s in csat)
         if person_at_hours is not None:
             session.add(_message(key, "person", "Hello", at + timedelta(hours=person_at_hours), position))
         if asked_at_hours is not None:

@@ -92,6 +92,24 @@ def test_each_outcome_by_its_definition(database: Database) -> None:
     assert resolution.without_a_person == pytest.approx(10 / 11)
 
 
+@pytest.mark.parametrize(
+    ("scores", "turns", "outcome"),
+    [
+        ((5,), (Said("How do I pay?", decision="decline"),), "confirmed"),
+        ((1, 4), (Said("How do I pay?"),), "confirmed"),  # what was said last counts
+        ((3,), (Said("How do I pay?"),), "assumed"),
+        ((2,), (Said("How do I pay?", ratings=(1,)), Said("thanks", 0.1)), "abandoned"),
+        ((5,), (Said("How do I pay?"), Said("How do I pay then?", 5)), "reopened"),
+        ((), (Said("How do I pay?", decision="clarify"),), "abandoned"),
+    ],
+)
+def test_satisfaction_counts_among_the_outcomes(
+    database: Database, scores: tuple[int, ...], turns: tuple[Said, ...], outcome: str
+) -> None:
+    put(database, *turns, csat=scores)
+    assert outcomes(database) == {outcome: 1}
+
+
 def test_a_young_conversation_is_open_and_counts_in_no_share(database: Database) -> None:
     put(database, Said("How do I pay?"))
     assert outcomes(database, now=START + timedelta(hours=20)) == {"open": 1}

@@ -61,6 +61,7 @@ class Desk:
     client: TestClient
     perceiver: FakePerceiver
     generator: FakeGenerator
+    assistant: Assistant
 
     def start(self, site: str = "default", **more: Any) -> dict[str, Any]:
         started = self.client.post("/api/v1/conversations", json={"site": site, **more})
@@ -170,7 +171,7 @@ def make_desk(tmp_path: Path, empty_database: Path) -> Iterator[MakeDesk]:  # no
         add_api(app, parts)
         parts.runner.start()
         client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
-        desks.append(Desk(settings, parts, app, client, perceiver, speaking))
+        desks.append(Desk(settings, parts, app, client, perceiver, speaking, assistant))
         return desks[-1]
 
     yield make

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from chatbot.schema import CsatRow
-from tests.fakes import INVOICE
+from tests.fakes import INVOICE, RECEIPT, UNSURE, VAGUE, FakeIntents, FakeKnowledgeBase
 from tests.web.api.conftest import Desk, MakeDesk, SlowGenerator, Visit, parse
 
 RETURNS = "How long can I return a Dot?"
@@ -341,3 +341,23 @@ def test_a_customer_of_the_help_desk_finds_the_conversation_on_another_device(ma
     forged = jwt.encode(claims, "x" * 40, "HS256", {"kid": "k"})
     refused = desk.client.post("/api/v1/conversations", json={"site": "shop", "customer_token": forged})
     assert refused.status_code == 401
+
+
+def test_asking_back_offers_questions_which_are_there_again_in_the_history(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assistant = desk.assistant
+    monkeypatch.setattr(assistant, "_intents", FakeIntents(UNSURE))
+    monkeypatch.setattr(assistant, "_knowledge_base", FakeKnowledgeBase(faq=(INVOICE, RECEIPT)))
+    settings = desk.settings.model_copy(update={"clarify_min_similarity": -1})
+    monkeypatch.setattr(assistant, "_settings", settings)
+    visit = desk.visit()
+    done = visit.answered(VAGUE)
+    options = [RECEIPT.question, INVOICE.question]
+    assert (done["decision"], done["options"]) == ("clarify", options)
+    told = [event["data"] for event in visit.events() if event["event"] == "options"]
+    assert told == [{"turn_id": done["turn_id"], "options": options}]
+    answer = visit.request("GET").json()["messages"][-1]
+    assert (answer["decision"], answer["options"]) == ("clarify", options)
+    assert "- Where is my invoice?" in visit.request("GET", "/export?form=markdown").text
+    assert visit.answered(options[1])["options"] == []

@@ -17,7 +17,7 @@ from chatbot.errors import StorageError
 from chatbot.messages import OcrLine, ScreenReading
 from chatbot.schema import CsatRow
 from knowledge_base.documents import RetrievalResult
-from tests.fakes import FakeKnowledgeBase
+from tests.fakes import INVOICE, RECEIPT, UNSURE, VAGUE, FakeIntents, FakeKnowledgeBase
 from tests.web.widget.conftest import (
     CSP,
     CUSTOMER_SECRET,
@@ -471,3 +471,26 @@ def test_the_page_opens_sends_listens_and_closes(visit: Opens) -> None:
     page.evaluate("frontdesk.close()")
     expect(panel(page)).to_be_hidden()
     assert page.evaluate("window.heard") == ["open", "sent", "message", "close"]
+
+
+def test_questions_that_may_be_meant_are_offered_until_the_next_message(
+    desk: WidgetDesk, visit: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk.assistant, "_intents", FakeIntents(UNSURE))
+    monkeypatch.setattr(desk.assistant, "_knowledge_base", FakeKnowledgeBase(faq=(INVOICE, RECEIPT)))
+    settings = desk.settings.model_copy(update={"clarify_min_similarity": -1})
+    monkeypatch.setattr(desk.assistant, "_settings", settings)
+    page = opened(visit(headers=strict(desk)))
+    ask(page, VAGUE)
+    group = page.locator("frontdesk-widget").get_by_role("group", name="Did you mean")
+    options = group.get_by_role("button")
+    expect(options).to_have_text([RECEIPT.question, INVOICE.question])
+    expect(page.locator("frontdesk-widget [role=status]").last).to_contain_text(INVOICE.question)
+    assert violations(page) == []
+    page.reload()
+    expect(options).to_have_count(2)
+    options.last.focus()
+    page.keyboard.press("Enter")
+    expect(answers(page).last).to_contain_text("Open Account and press Invoices.")
+    expect(options).to_have_count(0)
+    expect(box(page)).to_be_focused()

@@ -6,7 +6,7 @@ let made = 0;
 export function newTurn(more) {
   made += 1;
   return { key: `turn-${made}`, id: '', text: '', attachments: [], files: [], problems: [], readings: [], corrections: {}, isCorrection: false,
-    state: 'waiting', stage: '', position: 0, answer: '', citations: [], answerId: '', decision: '', stopped: false, author: '', rating: 0, comment: '',
+    state: 'waiting', stage: '', position: 0, answer: '', citations: [], answerId: '', decision: '', options: [], stopped: false, author: '', rating: 0, comment: '',
     warnings: [], error: '', ...more };
 }
 
@@ -36,7 +36,7 @@ export class Conversation {
       } else {
         withPerson = false;
         const turn = this.turns[this.turns.length - 1] || this.add(newTurn());
-        Object.assign(turn, { state: 'done', answer: message.text, answerId: message.id, citations: message.citations, decision: message.decision,
+        Object.assign(turn, { state: 'done', answer: message.text, answerId: message.id, citations: message.citations, decision: message.decision, options: message.options,
           stopped: message.stopped, warnings: message.problems, rating: message.feedback?.rating || 0, comment: message.feedback?.comment || '' });
       }
     }
@@ -116,7 +116,7 @@ export class Conversation {
 const squeeze = (text) => text.replace(/\s+/g, ' ').trim();
 
 function restart(turn) {
-  Object.assign(turn, { state: 'waiting', stage: '', answer: '', citations: [], warnings: [], error: '' });
+  Object.assign(turn, { state: 'waiting', stage: '', answer: '', citations: [], options: [], warnings: [], error: '' });
 }
 
 const CHANGES = {
@@ -133,9 +133,10 @@ const CHANGES = {
   decided(turn, { decision }) { turn.decision = decision; },
   delta(turn, { text }) { Object.assign(turn, { state: 'working', position: 0, answer: turn.answer + text }); },
   citation(turn, citation) { turn.citations.push(citation); },
+  options(turn, { options }) { turn.options = options; },
   warning(turn, { message }) { turn.warnings.push(message); },
-  done(turn, { message_id, text, decision, citations, stopped }) {
-    Object.assign(turn, { state: 'done', stage: '', answerId: message_id, answer: text, decision, citations, stopped });
+  done(turn, { message_id, text, decision, citations, options = [], stopped }) {
+    Object.assign(turn, { state: 'done', stage: '', answerId: message_id, answer: text, decision, citations, options, stopped });
   },
   failed(turn, { message }) { Object.assign(turn, { state: 'failed', error: message }); },
   restarted: restart,

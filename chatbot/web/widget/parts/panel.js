@@ -46,6 +46,7 @@ class Panel {
       source: (turn, number) => this.session.ask('GET', `/messages/${turn.answerId}/citations/${number}`),
       attachment: (id) => this.bytes(id),
       person: () => this.askForPerson(),
+      ask: (text) => { this.say(text, []); this.composer.field.focus(); },
     });
     this.composer = new Composer(t, site, {
       send: (text, files) => this.say(text, files),
@@ -272,12 +273,13 @@ class Panel {
     if (name === 'failed') this.announcer.say(data.message);
     if (name === 'status') this.announcer.say(this.t(`stage.${data.stage}`));
     if (name === 'delta' || name === 'done') this.announcer.follow(turn.key, turn.answer, name === 'done');
+    if (name === 'options') this.announcer.say(`${this.t('options')}: ${data.options.join(' ')}`);
     this.later();
     return null;
   }
 
   answered(turn) {
-    this.context.emit('message', { id: turn.answerId, text: turn.answer, decision: turn.decision, citations: turn.citations });
+    this.context.emit('message', { id: turn.answerId, text: turn.answer, decision: turn.decision, citations: turn.citations, options: turn.options });
     if (!this.isOpen) {
       this.unread += 1;
       this.frame.badge(this.unread);

@@ -7,7 +7,7 @@ import { link, plain, render } from './markdown.js';
 export class Thread {
   /**
    * @param does {retry(turn), stop(turn), rate(turn, rating, comment), correct(turn, corrections), source(turn, number),
-   *   attachment(id), person()}: what a press asks for.
+   *   attachment(id), person(), ask(text)}: what a press asks for.
    */
   constructor(t, does) {
     this.t = t;
@@ -49,12 +49,12 @@ export class Thread {
         this.shown.set(turn.key, made);
         this.list.append(made.element);
       }
-      this.draw(turn, this.shown.get(turn.key));
+      this.draw(turn, this.shown.get(turn.key), turn === turns[turns.length - 1]);
     }
     if (follows) this.toEnd();
   }
 
-  draw(turn, shown) {
+  draw(turn, shown, isLast) {
     const part = (name, sign, make) => {
       let signed = ''; // not as JSON: old libraries break that of arrays
       for (const value of sign) signed += `${value}\n`;
@@ -72,6 +72,7 @@ export class Thread {
     part('status', [state, turn.stage, turn.position, Boolean(turn.answer)], () => this.status(turn));
     part('answer', [turn.answer, turn.warnings.join('\n'), turn.citations.length, turn.stopped, state === 'done', state === 'failed' && turn.error], () => this.answer(turn));
     part('sources', [state, turn.citations.length, turn.answerId], () => this.sources(turn, shown));
+    part('options', [state, isLast, turn.options.join('\n')], () => this.options(turn, isLast));
     part('actions', [state, turn.answerId, turn.decision, turn.rating], () => this.actions(turn));
   }
 
@@ -190,6 +191,14 @@ export class Thread {
       shown.cards.set(citation.number, card);
       box.append(card);
     }
+    return box;
+  }
+
+  /** Questions to choose from, until something else is asked. */
+  options(turn, isLast) {
+    if (turn.state !== 'done' || !isLast || !turn.options.length) return h('div');
+    const box = h('div', { class: 'options', role: 'group', 'aria-label': this.t('options') });
+    for (const text of turn.options) box.append(h('button', { type: 'button', class: 'suggestion', dir: 'auto', onclick: () => this.does.ask(text) }, text));
     return box;
   }
 
