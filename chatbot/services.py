@@ -27,6 +27,7 @@ from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
+from chatbot.tuned_embedder import chosen_embedder
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
 from knowledge_base.base import KnowledgeBase
@@ -187,12 +188,12 @@ class Services:
 
 
 def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
-    """Loads the configured embedder.
+    """Loads the configured embedder, or what was tuned from it.
 
     Raises:
         FrontdeskError: It is missing or broken; the text says what to do.
     """
-    folder = models.resolve(settings.embedder, Purpose.EMBEDDER)
+    folder = chosen_embedder(settings) or models.resolve(settings.embedder, Purpose.EMBEDDER)
     return Embedder(folder, settings.threads, settings.models_path / "onnx")
 
 
