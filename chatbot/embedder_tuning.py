@@ -55,7 +55,7 @@ def tune_embedder(
         source = knowledge_base.embedder_id
     if not use or tuned.folder is None:
         return replace(tuned, folder=None)
-    _switch(settings, tuned.folder, source, progress)
+    _switch(settings, Embedder(tuned.folder, settings.threads), source, progress)
     choose_embedder(settings, tuned.folder)
     return tuned
 
@@ -71,7 +71,8 @@ def undo_tuning(settings: Settings, progress: Progress = no_progress) -> None:
         raise InputError("No tuned embedder is in use.")
     models = ModelStore(settings.models_path, offline=settings.offline)
     configured = models.resolve(settings.embedder, Purpose.EMBEDDER)
-    _switch(settings, configured, _open(settings, tuned).id, progress)
+    embedder = Embedder(configured, settings.threads, settings.models_path / "onnx")
+    _switch(settings, embedder, Embedder(tuned, settings.threads).id, progress)
     choose_embedder(settings, None)
 
 
@@ -79,13 +80,8 @@ def _accepted(services: Services) -> list[Accepted]:
     return accepted_answers(services.store.database, pattern_redactor(rules_from_settings(services.settings)))
 
 
-def _open(settings: Settings, folder: Path) -> Embedder:
-    return Embedder(folder, settings.threads, settings.models_path / "onnx")
-
-
-def _switch(settings: Settings, folder: Path, source: str, progress: Progress) -> None:
-    """Brings the index of a model in step with that of the embedder `source`."""
-    embedder = _open(settings, folder)
+def _switch(settings: Settings, embedder: Embedder, source: str, progress: Progress) -> None:
+    """Brings the index of an embedder in step with that of `source`."""
     if embedder.id == source:  # tuned to the same weights as last time
         return
     index = KnowledgeBase(settings.data_dir / "chroma", embedder, settings.knowledge_base)

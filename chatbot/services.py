@@ -193,7 +193,9 @@ def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
     Raises:
         FrontdeskError: It is missing or broken; the text says what to do.
     """
-    folder = chosen_embedder(settings) or models.resolve(settings.embedder, Purpose.EMBEDDER)
+    if tuned := chosen_embedder(settings):
+        return Embedder(tuned, settings.threads)  # its ONNX copy lies beside it and goes with it
+    folder = models.resolve(settings.embedder, Purpose.EMBEDDER)
     return Embedder(folder, settings.threads, settings.models_path / "onnx")
 
 
