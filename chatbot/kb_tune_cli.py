@@ -1,7 +1,7 @@
 """`frontdesk kb tune`: the embedder fitted to the company's own content."""
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,7 +11,9 @@ from chatbot.kb_cli import AsJson, out, print_json, progress
 from chatbot.logs import start_logging
 from chatbot.settings import load_settings
 from knowledge_base.tuning.train import Recipe
-from knowledge_base.tuning.tune import Tuned
+
+if TYPE_CHECKING:
+    from knowledge_base.tuning.tune import Tuned
 
 _RECIPE = Recipe()
 
@@ -44,7 +46,7 @@ def tune(
     return print_json(_object(tuned)) if as_json else _print(tuned)
 
 
-def _object(tuned: Tuned) -> dict[str, object]:
+def _object(tuned: "Tuned") -> dict[str, object]:
     return {
         "kept": tuned.folder is not None,
         "embedder": tuned.folder.name if tuned.folder else None,
@@ -55,7 +57,7 @@ def _object(tuned: Tuned) -> dict[str, object]:
     }
 
 
-def _print(tuned: Tuned) -> None:
+def _print(tuned: "Tuned") -> None:
     out.print(
         f"{tuned.pairs} pairs learnt from, {tuned.questions} held-out questions asked.", highlight=False
     )

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from chatbot import embedder_tuning
 from chatbot.cli import cli
 from chatbot.embedder_tuning import tune_embedder, undo_tuning
 from chatbot.errors import InputError, StorageError
 from chatbot.services import Services, open_embedder
 from chatbot.settings import Settings
 from chatbot.tuned_embedder import choose_embedder, chosen_embedder, embedders_path
+from knowledge_base.base import KnowledgeBase
 from knowledge_base.documents import Chunk, Document, FaqEntry
 from knowledge_base.embed import Embedder
 from knowledge_base.embed_backends import Vectors
@@ -283,7 +283,7 @@ def test_until_the_new_index_is_whole_the_old_one_is_used(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embedder_tuning.KnowledgeBase, "mirror", killed)
+    monkeypatch.setattr(KnowledgeBase, "mirror", killed)
     with pytest.raises(KeyboardInterrupt):
         tune_embedder(filled, Recipe(epochs=1))
     assert chosen_embedder(filled) is None
