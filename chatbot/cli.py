@@ -20,6 +20,7 @@ from chatbot.errors import FrontdeskError
 from chatbot.evaluate_cli import evaluate_app
 from chatbot.insights_cli import insights_app
 from chatbot.kb_cli import kb_app
+from chatbot.kb_tune_cli import tune
 from chatbot.keys_cli import keys_app
 from chatbot.logs import start_logging
 from chatbot.messages import (
@@ -49,6 +50,7 @@ cli.add_typer(models_app, name="models", help="List, fetch, verify, export and i
 bench_app = typer.Typer(help="Measure speed and memory against the bare engine.", no_args_is_help=True)
 cli.add_typer(bench_app, name="bench")
 cli.add_typer(kb_app, name="kb")
+kb_app.command("tune")(tune)
 cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
 cli.add_typer(insights_app, name="insights")

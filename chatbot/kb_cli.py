@@ -38,7 +38,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Take documents and FAQ tables in; exit code 1 if any failed."""
-    with _opened() as knowledge_base, _progress(as_json) as told:
+    with _opened() as knowledge_base, progress(as_json) as told:
         reports = [
             knowledge_base.add_page(place) if _is_url(place) else knowledge_base.add_path(Path(place), told)
             for place in places
@@ -56,7 +56,7 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Bring what came from a folder or website in step with it: add, update, remove. What was added by hand stays."""
-    with _opened() as knowledge_base, _progress(as_json) as told:
+    with _opened() as knowledge_base, progress(as_json) as told:
         if _is_url(place):
             report = knowledge_base.sync_site(place, told, adopt=adopt, allow_empty=allow_empty)
         else:
@@ -92,7 +92,7 @@ def list_entries(
     with _opened() as knowledge_base:
         entries = [e for e in knowledge_base.entries() if origin in ("", e.origin)]
     if as_json:
-        return _print_json({"entries": [dataclasses.asdict(entry) for entry in entries]})
+        return print_json({"entries": [dataclasses.asdict(entry) for entry in entries]})
     table = Table("id", "title", "language", "passages", "from", box=None, pad_edge=False)
     for e in entries:
         table.add_row(Text(e.id), Text(e.title), e.language, str(e.chunks), Text(e.origin or "?"))
@@ -119,7 +119,7 @@ def show(
     phrasings = list(faq.all_phrasings) if faq else []
     if as_json:
         values = {**dataclasses.asdict(entry), "text": document.text, "all_phrasings": phrasings}
-        return _print_json(values)
+        return print_json(values)
     facts = {"id": entry.id, "title": entry.title, "language": entry.language, "url": entry.url}
     for name, value in {**facts, "from": f"{entry.origin} {entry.source}".strip()}.items():
         out.print(f"{name}: {value}", markup=False, highlight=False)
@@ -157,7 +157,7 @@ def search(
     with _opened() as knowledge_base:
         result = knowledge_base.retrieve(query, top_k)
     if as_json:
-        return _print_json(found_object(result))
+        return print_json(found_object(result))
     for match in result.faq:
         out.print(
             f"{match.similarity:5.2f}  FAQ {match.entry.id}: {match.phrasing}", markup=False, highlight=False
@@ -185,7 +185,7 @@ def stats(as_json: AsJson = False) -> None:
     with _opened() as knowledge_base:
         counts = dataclasses.asdict(knowledge_base.stats())
     if as_json:
-        return _print_json(counts)
+        return print_json(counts)
     return out.print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
 
@@ -198,7 +198,7 @@ def export(
     with _opened() as knowledge_base:
         count = knowledge_base.export_to(file)
     if as_json:
-        return _print_json({"file": str(file), "exported": count})
+        return print_json({"file": str(file), "exported": count})
     return out.print(f"{count} exported to {file}", markup=False, highlight=False)
 
 
@@ -207,7 +207,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="What `export` wrote.")], as_json: AsJson = False
 ) -> None:
     """Take in what `export` wrote."""
-    with _opened() as knowledge_base, _progress(as_json) as told:
+    with _opened() as knowledge_base, progress(as_json) as told:
         report = knowledge_base.import_from(file, told)
     _finish(report, as_json)
 
@@ -219,7 +219,7 @@ def reindex(
     as_json: AsJson = False,
 ) -> None:
     """Cut and embed anew from the stored texts, after a change of settings or of the embedder."""
-    with _opened() as knowledge_base, _progress(as_json) as told:
+    with _opened() as knowledge_base, progress(as_json) as told:
         report = knowledge_base.reindex(told, everything=everything, source=source)
     _finish(report, as_json)
 
@@ -265,7 +265,7 @@ def _opened() -> Iterator[Any]:
 
 
 @contextmanager
-def _progress(as_json: bool) -> Iterator[Told]:
+def progress(as_json: bool) -> Iterator[Told]:
     """A bar with rate and remaining time, on a terminal."""
     if as_json or not err.is_terminal:
         yield no_progress
@@ -305,7 +305,7 @@ def _finish(report: IngestReport, as_json: bool) -> None:
 def _print_report(report: IngestReport, as_json: bool) -> None:
     if as_json:
         failed = [{"source": source, "reason": reason} for source, reason in report.failed]
-        return _print_json({**dataclasses.asdict(report), "failed": failed})
+        return print_json({**dataclasses.asdict(report), "failed": failed})
     names = ("added", "updated", "unchanged", "removed")
     counts = [f"{getattr(report, name)} {name}" for name in names]
     out.print(", ".join([*counts, f"{len(report.failed)} failed"]), highlight=False)
@@ -314,6 +314,7 @@ def _print_report(report: IngestReport, as_json: bool) -> None:
     return None
 
 
-def _print_json(values: Any) -> None:
+def print_json(values: Any) -> None:
+    """One line of JSON on standard output."""
     sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -28,6 +28,7 @@ from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
+from chatbot.tuned_embedder import chosen_embedder
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
 from knowledge_base.base import KnowledgeBase
@@ -188,11 +189,13 @@ class Services:
 
 
 def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
-    """Loads the configured embedder.
+    """Loads the configured embedder, or what was tuned from it.
 
     Raises:
         FrontdeskError: It is missing or broken; the text says what to do.
     """
+    if tuned := chosen_embedder(settings):
+        return Embedder(tuned, settings.threads)  # its ONNX copy lies beside it and goes with it
     folder = models.resolve(settings.embedder, Purpose.EMBEDDER)
     return Embedder(folder, settings.threads, settings.models_path / "onnx")
 

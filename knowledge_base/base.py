@@ -17,8 +17,9 @@ from knowledge_base.files import SourceFile, walk
 from knowledge_base.grouping import groups
 from knowledge_base.index import Index
 from knowledge_base.ingest import Ingestor
-from knowledge_base.items import UPLOADED, WRITTEN, Item, key_of
+from knowledge_base.items import UPLOADED, WRITTEN, Item, Provenance, key_of
 from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
+from knowledge_base.records import Record
 from knowledge_base.report import IngestReport, Progress, no_progress
 from knowledge_base.retrieve import MAX_UNKNOWN_SHARE, Retriever, Snapshot
 from knowledge_base.settings import KnowledgeBaseSettings
@@ -214,6 +215,31 @@ class KnowledgeBase:
         report = self._ingestor().restore(pairs, progress)
         mark.unlink()
         return report
+
+    def mirror(self, source: str, progress: Progress = no_progress) -> IngestReport:
+        """Brings this embedder's part in step with another's: what is missing, changed or no longer there.
+
+        Killed half-way it is simply begun again; nothing that is in step is embedded twice.
+
+        Raises:
+            IndexUnavailableError: As for `add_path`.
+            DocumentError: There is no such embedder in the folder.
+        """
+        others = self._index.other_embedders()
+        if source not in others:
+            raise DocumentError(
+                f"There is nothing of an embedder {source!r}.", f"There is {', '.join(others) or 'none'}."
+            )
+        with self._changing():
+            theirs = self._index.records_of(source)
+            gone = self._items.keys() - {key_of(record) for record, _ in theirs}
+            changed = [pair for pair in theirs if not self._holds(*pair)]
+            removed = self._ingestor().remove(sorted(gone))
+            return self._ingestor().restore(changed, progress) + IngestReport(removed=removed)
+
+    def _holds(self, record: Record, provenance: Provenance) -> bool:
+        item = self._items.get(key_of(record))
+        return item is not None and (item.record, item.provenance) == (record, provenance)
 
     def export_to(self, file: Path) -> int:
         """Writes every record as a line of JSON; returns how many. `import_from` reads it, also elsewhere.

@@ -19,6 +19,7 @@ class Part(StrEnum):
 
     ATTACHMENTS = "attachments"
     KNOWLEDGE_BASE = "knowledge-base"
+    EMBEDDERS = "embedders"
     ADAPTERS = "adapters"
     TUNING = "tuning"
 
@@ -26,6 +27,7 @@ class Part(StrEnum):
 FOLDERS = {
     Part.ATTACHMENTS: "attachments",
     Part.KNOWLEDGE_BASE: "chroma",
+    Part.EMBEDDERS: "embedders",
     Part.ADAPTERS: "adapters",
     Part.TUNING: "finetune",
 }
