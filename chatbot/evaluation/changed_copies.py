@@ -118,12 +118,12 @@ def _notified(image: Image.Image, chance: random.Random) -> Image.Image:
     """A notification covers the upper right or the upper middle."""
     picture = image.copy()
     width, height = max(8, round(image.width * 0.42)), max(8, round(image.height * 0.2))
-    left = image.width - width - 6 if chance.random() < 0.5 else (image.width - width) // 2
-    top = min(6, image.height - height)
+    left = max(0, image.width - width - 6 if chance.random() < 0.5 else (image.width - width) // 2)
+    top = max(0, min(6, image.height - height))
     dark = chance.random() < 0.5
     draw = ImageDraw.Draw(picture)
     draw.rounded_rectangle(
-        (max(0, left), max(0, top), left + width, top + height),
+        (left, top, left + width, top + height),
         radius=min(10, width // 4, height // 4),
         fill=(40, 42, 48) if dark else (250, 250, 250),
         outline=(120, 120, 120),

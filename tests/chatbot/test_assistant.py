@@ -356,3 +356,16 @@ def test_every_turn_says_what_it_perceived_found_and_decided_once(desk: Desk) ->
         for kind in (Perceived, Retrieved, Decided, Done):
             assert sum(isinstance(e, kind) for e in events) == 1
         assert isinstance(events[-1], Done)
+
+
+def test_a_screenshot_is_compared_with_the_images_of_documents(desk: Desk, tmp_path: Path) -> None:
+    stored = tmp_path / "frame"
+    stored.write_bytes(b"image")
+    desk.knowledge_base.has_images = True
+    desk.assistant._perceiver.visual_path = {"frame": stored}.get
+    desk.answer(Message("", (PHOTO,)))
+    assert [reading.text for reading in desk.knowledge_base.compared] == ["Error WR-204"]
+    stored.unlink()
+    done = desk.answer(Message("", (PHOTO,)))
+    assert done is not None
+    assert len(desk.knowledge_base.compared) == 1
