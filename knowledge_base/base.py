@@ -11,7 +11,6 @@ import filelock
 from knowledge_base.documents import FAQ_PREFIX, Document, FaqEntry, RetrievalResult
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
-from knowledge_base.entries import Entry, entry_of
 from knowledge_base.errors import DocumentError, IndexUnavailableError
 from knowledge_base.files import SourceFile, walk
 from knowledge_base.grouping import groups
@@ -107,8 +106,8 @@ class KnowledgeBase:
         origin = f"add:{root.resolve()}"
         with self._changing():
             report = self._ingestor().add(found.files, origin, progress)
-            if images:
-                report += self._take_images(found.files, origin, progress)
+        if images:
+            report += self._take_images(found.files, origin, progress)
         return report + IngestReport(failed=found.unreadable)
 
     def add_images(self, path: Path, progress: Progress = no_progress) -> IngestReport:
@@ -119,9 +118,7 @@ class KnowledgeBase:
             IndexUnavailableError: As for `add_path`.
         """
         root = path if path.is_dir() else path.parent
-        files = walk(path).files
-        with self._changing():
-            return self._take_images(files, f"add:{root.resolve()}", progress)
+        return self._take_images(walk(path).files, f"add:{root.resolve()}", progress)
 
     def add_files(self, files: Sequence[SourceFile], progress: Progress = no_progress) -> IngestReport:
         """Takes in uploaded files under the names given; a file of the same name replaces the one before.
@@ -131,7 +128,7 @@ class KnowledgeBase:
         """
         with self._changing():
             report = self._ingestor().add(files, UPLOADED, progress)
-            return report + self._take_images(files, UPLOADED, progress)
+        return report + self._take_images(files, UPLOADED, progress)
 
     def add_entry(self, entry: FaqEntry) -> IngestReport:
         """Takes in, or replaces, an answer that was written here.
@@ -174,7 +171,7 @@ class KnowledgeBase:
                     "Check that the folder is mounted, or allow it with `--allow-empty`.",
                 )
             report = self._ingestor().sync(found, origin, progress, adopt=adopt)
-            return report + self._take_images(found.files, origin, progress)
+        return report + self._take_images(found.files, origin, progress)
 
     def add_page(self, url: str) -> IngestReport:
         """Takes in one page of a website, by hand.
@@ -284,43 +281,27 @@ class KnowledgeBase:
         return Ingestor(self._index, self._items, self._embedder, self._settings)
 
     def _take_images(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> IngestReport:
-        ingestor = self._image_ingestor()
-        return IngestReport(failed=ingestor.take(files, origin, progress)) if ingestor else IngestReport()
+        """The images of what was taken in. Reading them takes long: others may change the knowledge base meanwhile."""
+        if self._image_store is None:
+            return IngestReport()
+        items = {item.key: item for item in self._fresh().items}
+        seen = self._image_ingestor(items, dict(self._images), self._image_store)
+        concerned = seen.prepare(files, origin, progress)
+        try:
+            with self._changing():
+                now = self._image_ingestor(self._items, self._images, self._image_store)
+                return IngestReport(failed=now.take(concerned, origin))
+        finally:
+            self._image_store.settle()
 
     def _take_over_images(self) -> None:
-        if ingestor := self._image_ingestor():
+        if self._image_store is not None:
+            ingestor = self._image_ingestor(self._items, self._images, self._image_store)
             for reader_id in self._index.other_image_readers():
                 ingestor.take_over(self._index.images_of(reader_id))
 
-    def _image_ingestor(self) -> ImageIngestor | None:
-        if self._image_store is None:
-            return None
-        largest = self._settings.max_document_bytes
-        return ImageIngestor(self._index, self._items, self._images, self._image_store, largest)
-
-    def remove_document(self, document_id: str) -> bool:
-        """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.
-
-        Raises:
-            IndexUnavailableError: The index failed or another process is changing it.
-        """
-        kind = "faq" if document_id.startswith(FAQ_PREFIX) else "document"
-        with self._changing():
-            return self._ingestor().remove([f"{kind}/{document_id.removeprefix(FAQ_PREFIX)}"]) > 0
-
-    def remove_origin(self, origin: str) -> int:
-        """Removes everything that came from an origin, as `entries` names it; returns how much.
-
-        Raises:
-            IndexUnavailableError: As for `remove_document`.
-        """
-        with self._changing():
-            keys = [key for key, item in self._items.items() if item.provenance.origin == origin]
-            return self._ingestor().remove(keys)
-
-    def entries(self) -> Sequence[Entry]:
-        """What is stored, without its text, documents first, in order of id."""
-        return tuple(entry_of(item) for item in self._fresh().items)
+    def _image_ingestor(self, items: dict[str, Item], held: HeldImages, store: ImageStore) -> ImageIngestor:
+        return ImageIngestor(self._index, items, held, store, self._settings.max_document_bytes)
 
     def retrieve(
         self,

@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from knowledge_base.documents import Document
 from knowledge_base.errors import DocumentError
@@ -61,26 +62,53 @@ class ImageIngestor:
         self._store = store
         self._max_bytes = max_bytes
 
-    def take(
-        self, files: Sequence[SourceFile], origin: str, progress: Progress
-    ) -> tuple[tuple[str, str], ...]:
+    def prepare(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> tuple[SourceFile, ...]:
+        """Reads the images of everything that came from these files, which takes long, into the store alone.
+
+        Nobody has to wait for it: nothing of the index is changed. What cannot be read is told by `take`.
+
+        Returns:
+            The files that `take` has to look at.
+        """
+        concerned = [(file, shown) for file, shown in self._shown(files, origin) if shown]
+        for done, (file, shown) in enumerate(concerned):
+            progress(done, len(concerned), f"{file.name}: images")
+            for item, images in shown:
+                known = {row.sha256 for row in self._held.get(item.key, ())}
+                for image in images:
+                    data = self._files(file).read(image.source, item.record.source)
+                    if data is not None and hashlib.sha256(data).hexdigest() not in known:
+                        with suppress(DocumentError, OSError):
+                            self._store.take(data, image.source)
+        return tuple(file for file, _ in concerned)
+
+    def take(self, files: Sequence[SourceFile], origin: str) -> tuple[tuple[str, str], ...]:
         """Takes in the images of everything that came from these files; returns what failed, with reasons.
 
         Raises:
             IndexUnavailableError: The index failed; what was put before stays.
         """
+        return tuple(
+            failure
+            for file, shown in self._shown(files, origin)
+            for item, images in shown
+            for failure in self._take_one(item, images, self._files(file))
+        )
+
+    def _files(self, file: SourceFile) -> ImageFiles:
+        return ImageFiles(file, self._max_bytes)
+
+    def _shown(
+        self, files: Sequence[SourceFile], origin: str
+    ) -> Iterator[tuple[SourceFile, list[tuple[Item, list[ShownImage]]]]]:
+        """Of each file, the documents that show images or did so before."""
         by_file: dict[str, list[Item]] = defaultdict(list)
         for item in self._items.values():
             if item.provenance.origin == origin and isinstance(item.record, Document):
                 by_file[item.provenance.file].append(item)
-        failed: list[tuple[str, str]] = []
-        for done, file in enumerate(files):
+        for file in files:
             shown = [(item, list(shown_images(_text_of(item)))) for item in by_file[file.name]]
-            if any(images or item.key in self._held for item, images in shown):
-                progress(done, len(files), f"{file.name}: images")
-                for item, images in shown:
-                    failed += self._take_one(item, images, ImageFiles(file, self._max_bytes))
-        return tuple(failed)
+            yield file, [(item, images) for item, images in shown if images or item.key in self._held]
 
     def take_over(self, rows: Iterable[StoredImage]) -> int:
         """Reads images anew that another reader had read, from their stored files; returns how many."""

@@ -9,11 +9,13 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from knowledge_base.image_reading import ImageReader, ImageReading
 
+_UNFINISHED_S = 3600
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,6 +30,7 @@ class ImageStore:
     def __init__(self, folder: Path, reader: ImageReader) -> None:
         self._folder = folder
         self._reader = reader
+        self._waiting: set[str] = set()
 
     def take(self, data: bytes, name: str) -> tuple[str, ImageReading]:
         """Keeps an image; its SHA-256 and what is on it, which is found out only the first time.
@@ -37,6 +40,7 @@ class ImageStore:
             OSError: The disk failed.
         """
         sha256 = hashlib.sha256(data).hexdigest()
+        self._waiting.add(sha256)
         reading = self.reading(sha256)
         if reading is None:
             reading = self._reader.read(data, name)
@@ -57,18 +61,37 @@ class ImageStore:
         return path if path and path.is_file() else None
 
     def sweep(self, live: AbstractSet[str]) -> int:
-        """Removes files of images that are not among `live`; returns how many. Only while nobody writes."""
-        gone = [file for file in self._folder.glob("*/*") if file.name.partition(".")[0] not in live]
+        """Removes files of images that are not among `live`; returns how many. Call it only while nobody writes.
+
+        What was taken since `settle` stays: the index may not name it yet. So do unfinished files, for an hour.
+        """
+        kept, before_s = live | self._waiting, time.time() - _UNFINISHED_S
+        gone = [
+            file
+            for file in self._folder.glob("*/*")
+            if (_is_old(file, before_s) if file.suffix == ".tmp" else file.name.partition(".")[0] not in kept)
+        ]
         for file in gone:
             with contextlib.suppress(OSError):
                 file.unlink()
         return len(gone)
+
+    def settle(self) -> None:
+        """All that was taken is in the index by now, or never will be."""
+        self._waiting.clear()
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
     def _reading_path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / f"{sha256}.{self._reader.id}.npz"
+
+
+def _is_old(file: Path, before_s: float) -> bool:
+    try:
+        return file.stat().st_mtime < before_s
+    except OSError:
+        return False
 
 
 def _write(path: Path, data: bytes) -> None:

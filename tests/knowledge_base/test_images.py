@@ -3,10 +3,12 @@ its file and its vector by its colours; local features are the real ones."""
 
 import hashlib
 import io
+import os
 import random
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -190,12 +192,46 @@ def test_unchanged_images_are_not_read_again_and_changed_ones_are(folder: Path, 
 def test_what_is_gone_goes_with_its_files(folder: Path, opened, tmp_path: Path) -> None:
     knowledge_base = opened(ColourReader())
     knowledge_base.sync_folder(folder)
+    for name, age_s in (("old", 10_000), ("new", 0)):
+        unfinished = next((tmp_path / "chroma" / "images").iterdir()) / f"{'0' * 64}.{name}.tmp"
+        unfinished.write_bytes(b"half")
+        os.utime(unfinished, (time.time() - age_s,) * 2)
     (folder / "guests.md").unlink()
     (folder / "images" / "invoices.png").unlink()
     knowledge_base.sync_folder(folder)
     assert [image.source for image in knowledge_base.images()] == ["images/firmware.png"]
-    kept = {file.name.partition(".")[0] for file in (tmp_path / "chroma" / "images").glob("*/*")}
-    assert kept == {hashlib.sha256(png("firmware")).hexdigest()}
+    kept = {
+        file.name.rpartition(".")[0] or file.name for file in (tmp_path / "chroma" / "images").glob("*/*")
+    }
+    sha256 = hashlib.sha256(png("firmware")).hexdigest()
+    assert kept == {sha256, f"{sha256}.colours", f"{'0' * 64}.new"}
+
+
+def test_an_image_that_a_document_shows_no_more_leaves_the_index(folder: Path, opened) -> None:
+    knowledge_base = opened(ColourReader())
+    knowledge_base.sync_folder(folder)
+    (folder / "guests.md").write_text("# About guests\n\nNothing to see.\n")
+    knowledge_base.sync_folder(folder)
+    stored = {image.item for image in knowledge_base._index.load_images()}
+    assert stored == {"document/firmware", "document/invoices"}
+
+
+def test_texts_are_found_while_images_are_still_read(folder: Path, opened) -> None:
+    class Looking(ColourReader):
+        def read(self, data: bytes, name: str, text: str | None = None) -> ImageReading:
+            found.append(len(knowledge_base.retrieve("open firmware").chunks))
+            other = knowledge_base.add_files([SourceFile(note, f"note-{len(found)}.txt")])
+            assert other.added == 1, "others can change it meanwhile"
+            return super().read(data, name, text)
+
+    found: list[int] = []
+    note = folder.parent / "note.txt"
+    note.write_text("A note.")
+    knowledge_base = opened(Looking())
+    assert knowledge_base.add_path(folder).failed == ()
+    assert len(found) == 3
+    assert all(found)
+    assert knowledge_base.stats().images == 3
 
 
 def test_a_zip_brings_its_images(folder: Path, opened, tmp_path: Path) -> None:
@@ -277,5 +313,3 @@ def test_killed_between_images_it_goes_on_where_it_was(folder: Path, opened, tmp
         assert len(reader.read_names) < 3, "what was read before a kill is not read again"
     finally:
         clean.close()
-    left = list((tmp_path / "chroma" / "images").glob("*/*.tmp"))
-    assert not left
