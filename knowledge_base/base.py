@@ -11,6 +11,7 @@ import filelock
 from knowledge_base.documents import FAQ_PREFIX, Document, FaqEntry, RetrievalResult
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
+from knowledge_base.entries import Entry, entry_of
 from knowledge_base.errors import DocumentError, IndexUnavailableError
 from knowledge_base.files import SourceFile, walk
 from knowledge_base.grouping import groups
@@ -302,6 +303,30 @@ class KnowledgeBase:
 
     def _image_ingestor(self, items: dict[str, Item], held: HeldImages, store: ImageStore) -> ImageIngestor:
         return ImageIngestor(self._index, items, held, store, self._settings.max_document_bytes)
+
+    def remove_document(self, document_id: str) -> bool:
+        """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.
+
+        Raises:
+            IndexUnavailableError: The index failed or another process is changing it.
+        """
+        kind = "faq" if document_id.startswith(FAQ_PREFIX) else "document"
+        with self._changing():
+            return self._ingestor().remove([f"{kind}/{document_id.removeprefix(FAQ_PREFIX)}"]) > 0
+
+    def remove_origin(self, origin: str) -> int:
+        """Removes everything that came from an origin, as `entries` names it; returns how much.
+
+        Raises:
+            IndexUnavailableError: As for `remove_document`.
+        """
+        with self._changing():
+            keys = [key for key, item in self._items.items() if item.provenance.origin == origin]
+            return self._ingestor().remove(keys)
+
+    def entries(self) -> Sequence[Entry]:
+        """What is stored, without its text, documents first, in order of id."""
+        return tuple(entry_of(item) for item in self._fresh().items)
 
     def retrieve(
         self,

@@ -106,7 +106,7 @@ class RetrievedChunk:
         score: Reciprocal-rank-fusion score.
         scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded. `coverage` is
             there only when the embedder cannot read the question's script, and `dense` then equals it. `image` is
-            there when an image in the passage shows the same screen: how sure that is, in [0, 1].
+            there when an image in the passage is like the screenshot: how sure the same screen is, in [0, 1].
     """
 
     chunk: Chunk

@@ -23,8 +23,10 @@ from knowledge_base.local_features import LocalFeatures, Votes, agreeing
 
 MIN_SAME = 0.4
 """From this score on two images surely show the same screen."""
-MIN_LIKE = 0.3
+MIN_LIKE = 0.35
 """From this score on they are alike."""
+SIBLING_GAP = 0.1
+"""Where one is so much better, the others are screens of the same program rather than the same screen."""
 _BY_VOTES, _BY_WORDS, _BY_VECTOR = 50, 20, 20
 _MAX_VOTED = 2_000  # of more images, those with the nearest vectors and words are voted on
 _HALF_SURE = 15.0

@@ -23,7 +23,7 @@ from knowledge_base.documents import (
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.image_reading import ImageReading
-from knowledge_base.image_search import MIN_LIKE, MIN_SAME, FeaturesOf, Pictures
+from knowledge_base.image_search import MIN_LIKE, MIN_SAME, SIBLING_GAP, FeaturesOf, Pictures
 from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.items import Item
 from knowledge_base.lexical import LexicalIndex, Scores, codes
@@ -278,11 +278,12 @@ def _with_images(
     near = [match for match in matches if match.score >= MIN_LIKE and match.chunk_id]
     wanted = {match.chunk_id for match in near}
     places = {chunk.id: i for i, chunk in enumerate(snapshot.chunks) if chunk.id in wanted} if near else {}
+    sure = max(MIN_SAME, near[0].score - SIBLING_GAP) if near else MIN_SAME
     same: dict[int, float] = {}
     alike: dict[int, float] = {}
     for match in near:
-        (same if match.score >= MIN_SAME else alike).setdefault(places[match.chunk_id], match.score)
-    return same, alike
+        (same if match.score >= sure else alike).setdefault(places[match.chunk_id], match.score)
+    return same, {i: score for i, score in alike.items() if i not in same}
 
 
 def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:
