@@ -179,13 +179,16 @@ def search(
         text = " ".join(found.chunk.text.split())
         shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
         out.print(f"   {shown}", markup=False, highlight=False)
+    _print_images(result)
+    return None
+
+
+def _print_images(result: RetrievalResult) -> None:
     for match in result.images:
         scores = "  ".join(f"{name} {value:.2f}" for name, value in match.scores.items())
-        out.print(
-            f"\nimage {match.source}: {match.alt}  ({match.document_id})", markup=False, highlight=False
-        )
+        title = f"image {match.source}: {match.alt}  ({match.document_id})"
+        out.print(f"\n{title}", markup=False, highlight=False)
         out.print(f"   {match.score:.2f}  {scores}", style="dim", markup=False, highlight=False)
-    return None
 
 
 def _found(knowledge_base: Any, query: str, image: Path | None, top_k: int | None) -> RetrievalResult:

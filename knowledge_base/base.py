@@ -287,13 +287,11 @@ class KnowledgeBase:
             return IngestReport()
         items = {item.key: item for item in self._fresh().items}
         seen = self._image_ingestor(items, dict(self._images), self._image_store)
-        concerned = seen.prepare(files, origin, progress)
-        try:
+        with self._image_store.holding():
+            concerned = seen.prepare(files, origin, progress)
             with self._changing():
                 now = self._image_ingestor(self._items, self._images, self._image_store)
                 return IngestReport(failed=now.take(concerned, origin))
-        finally:
-            self._image_store.settle()
 
     def _take_over_images(self) -> None:
         if self._image_store is not None:

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator
 from pathlib import Path
 
 from knowledge_base.image_reading import ImageReader, ImageReading
@@ -30,7 +30,7 @@ class ImageStore:
     def __init__(self, folder: Path, reader: ImageReader) -> None:
         self._folder = folder
         self._reader = reader
-        self._waiting: set[str] = set()
+        self._holds: dict[int, set[str]] = {}
 
     def take(self, data: bytes, name: str) -> tuple[str, ImageReading]:
         """Keeps an image; its SHA-256 and what is on it, which is found out only the first time.
@@ -40,7 +40,8 @@ class ImageStore:
             OSError: The disk failed.
         """
         sha256 = hashlib.sha256(data).hexdigest()
-        self._waiting.add(sha256)
+        for held in list(self._holds.values()):
+            held.add(sha256)
         reading = self.reading(sha256)
         if reading is None:
             reading = self._reader.read(data, name)
@@ -60,12 +61,13 @@ class ImageStore:
         path = self._path(sha256) if _SHA256.fullmatch(sha256) else None
         return path if path and path.is_file() else None
 
-    def sweep(self, live: AbstractSet[str]) -> int:
+    def sweep(self, live: set[str]) -> int:
         """Removes files of images that are not among `live`; returns how many. Call it only while nobody writes.
 
-        What was taken since `settle` stays: the index may not name it yet. So do unfinished files, for an hour.
+        What was taken while somebody is `holding` stays: the index may not name it yet. So do unfinished files, for
+        an hour.
         """
-        kept, before_s = live | self._waiting, time.time() - _UNFINISHED_S
+        kept, before_s = live.union(*self._holds.values()), time.time() - _UNFINISHED_S
         gone = [
             file
             for file in self._folder.glob("*/*")
@@ -76,9 +78,15 @@ class ImageStore:
                 file.unlink()
         return len(gone)
 
-    def settle(self) -> None:
-        """All that was taken is in the index by now, or never will be."""
-        self._waiting.clear()
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """No sweep of this process removes what is taken meanwhile."""
+        held: set[str] = set()
+        self._holds[id(held)] = held
+        try:
+            yield
+        finally:
+            del self._holds[id(held)]
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
