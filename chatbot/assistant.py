@@ -39,6 +39,7 @@ from chatbot.messages import (
 from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
 from chatbot.prompt import Passage
 from chatbot.question_kind import fits
+from chatbot.screen_search import ReadsImages, screen_images
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
@@ -46,6 +47,7 @@ from chatbot.text import clean_text
 from chatbot.understand import language_of, standalone_query
 from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
+from knowledge_base.image_reading import ImageReading
 
 log = logging.getLogger(__name__)
 _PROMPT_PASSAGES = 3
@@ -64,10 +66,16 @@ class Perceives(Protocol):
         ...
 
 
-class Searches(Protocol):
+class Searches(ReadsImages, Protocol):
     """What the assistant needs of `knowledge_base.base.KnowledgeBase`."""
 
-    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+    def retrieve(
+        self,
+        query: str,
+        top_k: int | None = None,
+        extra: str = "",
+        images: Sequence[ImageReading] = (),
+    ) -> RetrievalResult:
         """Passages and FAQ matches for a question and what a screenshot shows."""
         ...
 
@@ -270,8 +278,9 @@ class Assistant:
         since_s = time.perf_counter()
         earlier = [m.text for m in turn.conversation.messages if m.role == "user" and m.text]
         query = standalone_query(observation.said, earlier)
-        if query or observation.seen:
-            turn.result = self._knowledge_base.retrieve(query, extra=observation.seen)
+        images = screen_images(self._knowledge_base, observation, self._perceiver.visual_path)
+        if query or observation.seen or images:
+            turn.result = self._knowledge_base.retrieve(query, extra=observation.seen, images=images)
         found_s = time.perf_counter()
         if query and self._intents:
             turn.result = self._intents.judged(query, turn.result)

@@ -106,15 +106,23 @@ def evaluate_screens(
     data: Annotated[Path, typer.Option(help="Folder with articles.jsonl, screens.jsonl and images.")],
     as_json: AsJson = False,
 ) -> None:
-    """From a screenshot to its article, with no picture of the articles indexed."""
+    """From a screenshot to its article: with no picture of the articles indexed, and with all, from changed copies."""
     from chatbot.evaluation.screens import evaluate_screens as measure
+    from chatbot.models import ModelStore
     from chatbot.screenshot import ScreenReader
+    from chatbot.services import open_image_reader
     from chatbot.vision.ocr import Ocr
 
-    with readable_errors(), err.status("Reading screens, searching…"):
+    with readable_errors(), err.status("Reading screens, searching…") as status:
+
+        def told(done: int, total: int, what: str) -> None:
+            status.update(f"{what}: {done:,} of {total:,}")
+
         settings = load_settings()
         reader = ScreenReader(Ocr(threads=settings.threads))
-        result = measure(data, settings, _embedder(settings), reader)
+        models = ModelStore(settings.models_path, offline=settings.offline)
+        image_reader = open_image_reader(settings, models)
+        result = measure(data, settings, _embedder(settings), reader, image_reader, progress=told)
     _show(result, as_json)
 
 

@@ -149,13 +149,16 @@ def remove(
 
 @kb_app.command("search")
 def search(
-    query: Annotated[str, typer.Argument(help="What a customer would ask.")],
+    query: Annotated[str, typer.Argument(help="What a customer would ask.")] = "",
+    image: Annotated[Path | None, typer.Option(help="A screenshot, alone or beside the question.")] = None,
     top_k: Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="Passages wanted.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find passages and FAQ entries for a question, with their scores."""
+    """Find passages, FAQ entries and images for a question or a screenshot, with their scores."""
+    if not query.strip() and image is None:
+        raise typer.BadParameter("give a question or --image")
     with _opened() as knowledge_base:
-        result = knowledge_base.retrieve(query, top_k)
+        result = _found(knowledge_base, query, image, top_k)
     if as_json:
         return print_json(found_object(result))
     for match in result.faq:
@@ -176,7 +179,32 @@ def search(
         text = " ".join(found.chunk.text.split())
         shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
         out.print(f"   {shown}", markup=False, highlight=False)
+    _print_images(result)
     return None
+
+
+def _print_images(result: RetrievalResult) -> None:
+    for match in result.images:
+        scores = "  ".join(f"{name} {value:.2f}" for name, value in match.scores.items())
+        title = f"image {match.source}: {match.alt}  ({match.document_id})"
+        out.print(f"\n{title}", markup=False, highlight=False)
+        out.print(f"   {match.score:.2f}  {scores}", style="dim", markup=False, highlight=False)
+
+
+def _found(knowledge_base: Any, query: str, image: Path | None, top_k: int | None) -> RetrievalResult:
+    if image is None:
+        return knowledge_base.retrieve(query, top_k)  # type: ignore[no-any-return]
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise DocumentError(f"{image} cannot be read: {error.strerror}.") from error
+    reading = knowledge_base.read_image(data, image.name)
+    if reading is None:
+        raise DocumentError(
+            "Screenshots cannot be read here.",
+            "Set FRONTDESK_KNOWLEDGE_BASE__IMAGES to true and run `frontdesk models fetch`.",
+        )
+    return knowledge_base.retrieve(query, top_k, reading.text, [reading])  # type: ignore[no-any-return]
 
 
 @kb_app.command("stats")
@@ -246,6 +274,7 @@ def found_object(result: RetrievalResult) -> dict[str, Any]:
             {"id": m.entry.id, "phrasing": m.phrasing, "answer": m.entry.answer, "similarity": m.similarity}
             for m in result.faq
         ],
+        "images": [{**dataclasses.asdict(match), "scores": dict(match.scores)} for match in result.images],
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from chatbot.assistant import Assistant
 from chatbot.attachments import AttachmentStore
 from chatbot.audit import audit_ticket
-from chatbot.errors import FrontdeskError, StorageError
+from chatbot.errors import FrontdeskError, ModelError, StorageError
 from chatbot.faq_intents import FaqIntents
 from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
@@ -29,14 +29,20 @@ from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
 from chatbot.tuned_embedder import chosen_embedder
+from chatbot.vision.image_vectors import ImageTower, ScreenImageReader
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import Embedder
+from knowledge_base.image_reading import ImageReader
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
 EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
+
+
+class _BrokenOffError(FrontdeskError):
+    """Work in the background ended early because everything is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,15 @@ class Services:
 
     Args:
         examples: Folder of the example company, loaded when the knowledge base is empty.
+        example_images: Also read the images of its articles, after everything is ready: they take longer than all else.
 
     Raises:
         StorageError: The data folder cannot be written.
     """
 
-    def __init__(self, settings: Settings, examples: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, examples: Path | None = None, *, example_images: bool = False
+    ) -> None:
         self.settings = settings
         _make_folder(settings.data_dir)
         check_restored(settings.data_dir)
@@ -84,6 +93,8 @@ class Services:
         also = (self.suggester.learn,) if settings.insights.suggestions else ()
         self.insight_watch = InsightWatch(self.insights, settings.insights.look_every_s, also)
         self._examples = examples if settings.example_company else None
+        self._reads_example_images = example_images and settings.knowledge_base.images
+        self._closing = threading.Event()
         self._loading: Future[Loaded] = Future()
         self._closers: list[Callable[[], None]] = [
             self.store.close,
@@ -130,6 +141,7 @@ class Services:
 
     def close(self) -> None:
         """Frees models and files; waits for loading to end first."""
+        self._closing.set()
         if self._started:
             self._loading.exception()
         for closer in reversed(self._closers):
@@ -138,19 +150,40 @@ class Services:
     def _load(self) -> None:
         try:
             self.store.claims.sweep_folder()  # what a killed erasure left
-            self._loading.set_result(self._build())
+            loaded = self._build()
+            self._loading.set_result(loaded)
+            if self._reads_example_images:
+                self._read_example_images(loaded.knowledge_base)
         except FrontdeskError as error:
             log.error("%s", error)
-            self._loading.set_exception(error)
+            self._fail(error)
         except Exception as error:
             log.exception("the models could not be loaded")
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._loading.done():
             self._loading.set_exception(error)
+
+    def _read_example_images(self, knowledge_base: KnowledgeBase) -> None:
+        """Takes in the images of the example company's articles; `close` breaks it off, the next start goes on."""
+        if self._examples is None:
+            return
+
+        def go_on(done: int, total: int, source: str) -> None:
+            if self._closing.is_set():
+                raise _BrokenOffError("The images of the example company were not all read.")
+
+        try:
+            knowledge_base.add_images(self._examples / EXAMPLE_PARTS[0], go_on)
+        except _BrokenOffError as error:
+            log.info("%s", error)
 
     def _build(self) -> Loaded:
         knowledge_base = self.knowledge_base()
         if self._examples and not knowledge_base.stats().documents:
             for part in EXAMPLE_PARTS:
-                report = knowledge_base.add_path(self._examples / part)
+                report = knowledge_base.add_path(self._examples / part, images=False)
                 log.info("loaded %s of the example company: %d added", part, report.added)
         generator, perceiver = self.generator(), self.perceiver()
         assistant = Assistant(
@@ -169,7 +202,10 @@ class Services:
         """Opens the knowledge base with the configured embedder."""
         embedder = open_embedder(self.settings, self.models)
         knowledge_base = KnowledgeBase(
-            self.settings.data_dir / "chroma", embedder, self.settings.knowledge_base
+            self.settings.data_dir / "chroma",
+            embedder,
+            self.settings.knowledge_base,
+            open_image_reader(self.settings, self.models),
         )
         self._closers.append(knowledge_base.close)
         return knowledge_base
@@ -198,6 +234,20 @@ def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
         return Embedder(tuned, settings.threads)  # its ONNX copy lies beside it and goes with it
     folder = models.resolve(settings.embedder, Purpose.EMBEDDER)
     return Embedder(folder, settings.threads, settings.models_path / "onnx")
+
+
+def open_image_reader(settings: Settings, models: ModelStore) -> ImageReader | None:
+    """What reads the images of documents; None when they are not wanted, or without a DINOv2 tower here."""
+    tower = settings.vision_tower
+    missing = {state.model.name for state in models.states() if not state.is_present}
+    if not settings.knowledge_base.images or tower in missing:
+        return None
+    try:
+        reader = ImageTower(models.resolve(tower, Purpose.VISION))
+    except ModelError as error:
+        log.warning("images of documents are not searched: %s", error)
+        return None
+    return ScreenImageReader(reader, Ocr(threads=settings.threads), settings.max_image_pixels)
 
 
 def _write_once(path: Path, text: str) -> None:

@@ -15,9 +15,14 @@ from knowledge_base.entries import Entry, entry_of
 from knowledge_base.errors import DocumentError, IndexUnavailableError
 from knowledge_base.files import SourceFile, walk
 from knowledge_base.grouping import groups
+from knowledge_base.image_ingest import HeldImages, ImageIngestor, by_item, images_of_now
+from knowledge_base.image_reading import ImageReader, ImageReading
+from knowledge_base.image_store import ImageStore
+from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.index import Index
 from knowledge_base.ingest import Ingestor
 from knowledge_base.items import UPLOADED, WRITTEN, Item, Provenance, key_of
+from knowledge_base.local_features import LocalFeatures
 from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
 from knowledge_base.records import Record
 from knowledge_base.report import IngestReport, Progress, no_progress
@@ -38,6 +43,7 @@ class Stats:
     chunks: int
     faq_entries: int
     phrasings: int
+    images: int = 0
 
 
 class KnowledgeBase:
@@ -50,24 +56,40 @@ class KnowledgeBase:
         folder: Chroma's folder; made if it is not there.
         embedder: Turns texts into vectors. Each embedder sees only what it embedded itself.
         settings: How documents are cut and searched.
+        image_reader: Reads the images that lie beside documents, and screenshots; without one there are no images.
 
     Raises:
         IndexUnavailableError: The folder cannot be opened or read.
     """
 
-    def __init__(self, folder: Path, embedder: TextEmbedder, settings: KnowledgeBaseSettings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedder: TextEmbedder,
+        settings: KnowledgeBaseSettings,
+        image_reader: ImageReader | None = None,
+    ) -> None:
         self._folder = folder
         self._embedder = embedder
         self._settings = settings
-        self._index = Index(folder, embedder.id, embedder.dimension, settings.chroma_url)
+        self._image_reader = image_reader
+        self._image_store = ImageStore(folder / "images", image_reader) if image_reader else None
+        self._index = Index(
+            folder,
+            embedder.id,
+            embedder.dimension,
+            settings.chroma_url,
+            image_reader.id if image_reader else "",
+        )
         self._changed_file = folder / f"changed-{embedder.id}"
         self._file_lock = filelock.FileLock(folder / LOCK_FILE, timeout=LOCK_TIMEOUT_S)
         self._writing = threading.Lock()
         self._retriever = Retriever(embedder, self._fresh, settings)
         self._items: dict[str, Item] = {}
+        self._images: HeldImages = {}
         self._reload()
 
-    def add_path(self, path: Path, progress: Progress = no_progress) -> IngestReport:
+    def add_path(self, path: Path, progress: Progress = no_progress, *, images: bool = True) -> IngestReport:
         """Takes in a file, or every document and FAQ table under a folder.
 
         Running it again changes nothing; a changed file replaces what it held before. Searches see the changes
@@ -75,6 +97,7 @@ class KnowledgeBase:
 
         Args:
             progress: Called before each file with files done, files in all and the file's path.
+            images: Also the images of the documents; `add_images` takes them in later.
 
         Raises:
             DocumentError: There is nothing at the path. Bad files are in the report instead.
@@ -82,9 +105,22 @@ class KnowledgeBase:
         """
         root = path if path.is_dir() else path.parent
         found = walk(path)
+        origin = f"add:{root.resolve()}"
         with self._changing():
-            report = self._ingestor().add(found.files, f"add:{root.resolve()}", progress)
+            report = self._ingestor().add(found.files, origin, progress)
+        if images:
+            report += self._take_images(found.files, origin, progress)
         return report + IngestReport(failed=found.unreadable)
+
+    def add_images(self, path: Path, progress: Progress = no_progress) -> IngestReport:
+        """Takes in the images of what `add_path` took in from the same path and is still there.
+
+        Raises:
+            DocumentError: There is nothing at the path. Bad images are in the report instead.
+            IndexUnavailableError: As for `add_path`.
+        """
+        root = path if path.is_dir() else path.parent
+        return self._take_images(walk(path).files, f"add:{root.resolve()}", progress)
 
     def add_files(self, files: Sequence[SourceFile], progress: Progress = no_progress) -> IngestReport:
         """Takes in uploaded files under the names given; a file of the same name replaces the one before.
@@ -93,7 +129,8 @@ class KnowledgeBase:
             IndexUnavailableError: As for `add_path`.
         """
         with self._changing():
-            return self._ingestor().add(files, UPLOADED, progress)
+            report = self._ingestor().add(files, UPLOADED, progress)
+        return report + self._take_images(files, UPLOADED, progress)
 
     def add_entry(self, entry: FaqEntry) -> IngestReport:
         """Takes in, or replaces, an answer that was written here.
@@ -135,7 +172,8 @@ class KnowledgeBase:
                     f"{folder} holds no document, so that all that came from it would be removed.",
                     "Check that the folder is mounted, or allow it with `--allow-empty`.",
                 )
-            return self._ingestor().sync(found, origin, progress, adopt=adopt)
+            report = self._ingestor().sync(found, origin, progress, adopt=adopt)
+        return report + self._take_images(found.files, origin, progress)
 
     def add_page(self, url: str) -> IngestReport:
         """Takes in one page of a website, by hand.
@@ -178,7 +216,8 @@ class KnowledgeBase:
     ) -> IngestReport:
         """Cuts and embeds anew from the stored texts, after settings or the embedder have changed.
 
-        An embedder that has nothing yet takes over what was taken in last with another one.
+        An embedder that has nothing yet takes over what was taken in last with another one. Images that another
+        reader read, before the vision tower changed, are read anew from their stored files.
 
         Args:
             everything: Also what is up to date.
@@ -190,7 +229,9 @@ class KnowledgeBase:
         """
         with self._changing():
             taken = self._take_over(source, progress)
-            return taken + self._ingestor().reindex(progress, everything=everything)
+            report = taken + self._ingestor().reindex(progress, everything=everything)
+            self._take_over_images()
+            return report
 
     def _take_over(self, source: str, progress: Progress) -> IngestReport:
         """From another embedder; a take-over that was killed goes on, as a file names it until it is done."""
@@ -266,6 +307,27 @@ class KnowledgeBase:
     def _ingestor(self) -> Ingestor:
         return Ingestor(self._index, self._items, self._embedder, self._settings)
 
+    def _take_images(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> IngestReport:
+        """The images of what was taken in. Reading them takes long: others may change the knowledge base meanwhile."""
+        if self._image_store is None:
+            return IngestReport()
+        items = {item.key: item for item in self._fresh().items}
+        seen = self._image_ingestor(items, dict(self._images), self._image_store)
+        with self._image_store.holding():
+            concerned = seen.prepare(files, origin, progress)
+            with self._changing():
+                now = self._image_ingestor(self._items, self._images, self._image_store)
+                return IngestReport(failed=now.take(concerned, origin))
+
+    def _take_over_images(self) -> None:
+        if self._image_store is not None:
+            ingestor = self._image_ingestor(self._items, self._images, self._image_store)
+            for reader_id in self._index.other_image_readers():
+                ingestor.take_over(self._index.images_of(reader_id))
+
+    def _image_ingestor(self, items: dict[str, Item], held: HeldImages, store: ImageStore) -> ImageIngestor:
+        return ImageIngestor(self._index, items, held, store, self._settings.max_document_bytes)
+
     def remove_document(self, document_id: str) -> bool:
         """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.
 
@@ -290,14 +352,54 @@ class KnowledgeBase:
         """What is stored, without its text, documents first, in order of id."""
         return tuple(entry_of(item) for item in self._fresh().items)
 
-    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
-        """Passages and FAQ entries for a question and for text read from a screenshot, best first.
+    def retrieve(
+        self,
+        query: str,
+        top_k: int | None = None,
+        extra: str = "",
+        images: Sequence[ImageReading] = (),
+    ) -> RetrievalResult:
+        """Passages and FAQ entries for a question and for screenshots, best first.
 
         Args:
             top_k: Passages wanted; the setting when None.
             extra: Text read from a screenshot.
+            images: Screenshots as `read_image` read them, to be compared with the images of documents.
         """
-        return self._retriever.retrieve(query, top_k, extra)
+        return self._retriever.retrieve(query, top_k, extra, images)
+
+    def read_image(self, data: bytes, name: str, text: str | None = None) -> ImageReading | None:
+        """Reads a screenshot for `retrieve`; None without a reader of images.
+
+        Args:
+            name: What errors call it.
+            text: What is written on it, where that is known already; it is read otherwise.
+
+        Raises:
+            DocumentError: It is no image, damaged or too large.
+        """
+        return self._image_reader.read(data, name, text) if self._image_reader else None
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there is any image that a screenshot can be compared with."""
+        return self._image_reader is not None and bool(self._fresh().pictures.images)
+
+    def search_image(self, image: ImageReading) -> tuple[ImageMatch, ...]:
+        """Images of documents that look like a screenshot, best first, with how each score came about."""
+        return self._fresh().pictures.search(image)
+
+    def image_file(self, sha256: str) -> Path | None:
+        """The file of a document's image; None when there is none."""
+        return self._image_store.path(sha256) if self._image_store else None
+
+    def images(self) -> Sequence[StoredImage]:
+        """All images of documents, in order of document and place."""
+        return self._fresh().pictures.images
+
+    def _features_of(self, sha256: str) -> LocalFeatures | None:
+        reading = self._image_store.reading(sha256) if self._image_store else None
+        return reading.features if reading else None
 
     def vector_of(self, question: str) -> Vectors | None:
         """The unit vector of a question, `[dimension]`; None where the embedder does not know its script."""
@@ -346,7 +448,11 @@ class KnowledgeBase:
         """How much there is to search."""
         snapshot = self._fresh()
         return Stats(
-            len(snapshot.documents), len(snapshot.chunks), len(snapshot.faq), len(snapshot.phrasings)
+            len(snapshot.documents),
+            len(snapshot.chunks),
+            len(snapshot.faq),
+            len(snapshot.phrasings),
+            len(snapshot.pictures.images),
         )
 
     def vocabulary(self) -> Sequence[str]:
@@ -366,11 +472,11 @@ class KnowledgeBase:
                 if self._changed_elsewhere():
                     self._index.reopen()
                     self._reload()
-                before = {key: id(item) for key, item in self._items.items()}
+                before = self._state()
                 try:
                     yield
                 finally:
-                    if before != {key: id(item) for key, item in self._items.items()}:
+                    if before != self._state():
                         self._publish()
                         self._announce()
         except filelock.Timeout as error:
@@ -378,14 +484,25 @@ class KnowledgeBase:
                 "The knowledge base is being changed by another process.", "Try again when it is done."
             ) from error
 
+    def _state(self) -> tuple[dict[str, int], dict[str, int]]:
+        """What a change would change."""
+        return {key: id(item) for key, item in self._items.items()}, {
+            key: id(rows) for key, rows in self._images.items()
+        }
+
     def _publish(self) -> None:
-        snapshot = Snapshot.of(self._items.values(), self._embedder.dimension)
+        images = images_of_now(self._images, self._items)
+        snapshot = Snapshot.of(self._items.values(), self._embedder.dimension, images, self._features_of)
         self._vocabulary = vocabulary_of(snapshot.documents.values(), snapshot.faq.values())
         self._snapshot = snapshot
 
     def _announce(self) -> None:
         """Clears away what was replaced and tells other processes to read anew."""
         self._index.sweep()
+        if self._image_store:
+            self._image_store.sweep(self._index.sweep_images())
+            for key in self._images.keys() - self._items.keys():
+                del self._images[key]
         self._changed_file.touch()
         self._seen_change = self._last_change()
 
@@ -402,6 +519,7 @@ class KnowledgeBase:
     def _reload(self) -> None:
         self._seen_change = self._last_change()
         self._items = self._index.load()
+        self._images = by_item(self._index.load_images())
         self._publish()
 
     def _changed_elsewhere(self) -> bool:

@@ -4,6 +4,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from knowledge_base.images import ImageMatch
+
 FAQ_PREFIX = "faq:"
 """Begins the id of the document that stands for a FAQ entry; no other document's id begins so."""
 
@@ -103,7 +105,8 @@ class RetrievedChunk:
     Attributes:
         score: Reciprocal-rank-fusion score.
         scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded. `coverage` is
-            there only when the embedder cannot read the question's script, and `dense` then equals it.
+            there only when the embedder cannot read the question's script, and `dense` then equals it. `image` is
+            there when an image in the passage is like the screenshot: how sure the same screen is, in [0, 1].
     """
 
     chunk: Chunk
@@ -128,8 +131,13 @@ class FaqMatch:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalResult:
-    """Everything found for one query, best first."""
+    """Everything found for one query, best first.
+
+    Attributes:
+        images: Images of documents that look like the screenshot, whether sure or not.
+    """
 
     query: str
     chunks: tuple[RetrievedChunk, ...] = ()
     faq: tuple[FaqMatch, ...] = ()
+    images: tuple[ImageMatch, ...] = ()

@@ -23,12 +23,14 @@ from chromadb.errors import ChromaError
 from knowledge_base.documents import Chunk, Document
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.errors import IndexUnavailableError
+from knowledge_base.images import StoredImage
 from knowledge_base.items import Item, Provenance
 from knowledge_base.records import Record, record_from_dict, record_to_dict
 
 SCHEMA_VERSION = 1
 _PAGE_ROWS = 2_000
 _RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
+_IMAGES = re.compile(rf"images-(.+)-v{SCHEMA_VERSION}")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -49,18 +51,28 @@ class Index:
         folder: Chroma's folder; made if it is not there.
         embedder_id: Vectors of different models never mix: each has its own collections.
         server_url: A Chroma server that keeps everything instead of the folder, if any.
+        image_reader_id: Whose vectors of images are kept too; empty for none. They have a collection of their own
+            that all embedders share.
 
     Raises:
         IndexUnavailableError: The folder cannot be opened. So do all methods when Chroma fails.
     """
 
-    def __init__(self, folder: Path, embedder_id: str, dimension: int, server_url: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedder_id: str,
+        dimension: int,
+        server_url: str = "",
+        image_reader_id: str = "",
+    ) -> None:
         self._folder = folder
         self._server_url = server_url
         self._dimension = dimension
         self._names = tuple(
             f"{name}-{embedder_id}-v{SCHEMA_VERSION}" for name in ("records", "chunks", "phrasings")
         )
+        self._images_name = f"images-{image_reader_id}-v{SCHEMA_VERSION}" if image_reader_id else ""
         with _failing_as("cannot be opened"):
             folder.mkdir(parents=True, exist_ok=True)
             self._open()
@@ -68,11 +80,12 @@ class Index:
     def _open(self) -> None:
         self._client = _client(self._folder, self._server_url)
         self._batch = min(1_000, self._client.get_max_batch_size())
-        self._records, self._chunks, self._phrasings = (
-            self._client.get_or_create_collection(
-                name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-            )
-            for name in self._names
+        self._records, self._chunks, self._phrasings = map(self._collection, self._names)
+        self._images: Any = self._collection(self._images_name) if self._images_name else None
+
+    def _collection(self, name: str) -> Any:
+        return self._client.get_or_create_collection(
+            name, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
 
     def reopen(self) -> None:
@@ -141,6 +154,60 @@ class Index:
                     collection.delete(ids=stray[start : start + self._batch])
                 swept += len(stray)
         return swept
+
+    def load_images(self) -> list[StoredImage]:
+        """Every stored image, also of documents that are gone or changed since; none without a reader."""
+        if self._images is None:
+            return []
+        with _failing_as("cannot be read"):
+            return [_image(row) for row in _pages(self._images, ["documents", "metadatas", "embeddings"])]
+
+    def put_images(self, images: Sequence[StoredImage]) -> None:
+        """Adds or replaces images, each by itself."""
+        with _failing_as("cannot be written"):
+            self._upsert(self._images, (_image_row(image) for image in images))
+
+    def remove_images(self, ids: Sequence[str]) -> None:
+        """Removes images by id."""
+        with _failing_as("cannot be written"):
+            for start in range(0, len(ids), self._batch):
+                self._images.delete(ids=list(ids[start : start + self._batch]))
+
+    def other_image_readers(self) -> list[str]:
+        """Readers of images whose collections lie in the same folder."""
+        with _failing_as("cannot be read"):
+            names = [str(collection.name) for collection in self._client.list_collections()]
+        found = (_IMAGES.fullmatch(name) for name in names if name != self._images_name)
+        return sorted(match[1] for match in found if match)
+
+    def images_of(self, image_reader_id: str) -> list[StoredImage]:
+        """What another reader had read; its vectors are of another space."""
+        with _failing_as("cannot be read"):
+            name = f"images-{image_reader_id}-v{SCHEMA_VERSION}"
+            collection = self._client.get_collection(name, embedding_function=None)
+            return [_image(row) for row in _pages(collection, ["documents", "metadatas", "embeddings"])]
+
+    def sweep_images(self) -> set[str]:
+        """Removes images of records that no embedder has any more; SHA-256 of the files still needed.
+
+        Call it only while nobody writes.
+        """
+        with _failing_as("cannot be written"):
+            names = [str(collection.name) for collection in self._client.list_collections()]
+            records = {row["id"] for name in filter(_RECORDS.fullmatch, names) for row in self._ids(name)}
+            needed: set[str] = set()
+            for name in filter(_IMAGES.fullmatch, names):
+                rows = list(self._ids(name, ["metadatas"]))
+                needed |= {r["metadata"]["sha256"] for r in rows if r["metadata"]["item"] in records}
+                stray = [r["id"] for r in rows if r["metadata"]["item"] not in records]
+                for start in range(0, len(stray), self._batch):
+                    self._client.get_collection(name, embedding_function=None).delete(
+                        ids=stray[start : start + self._batch]
+                    )
+        return needed
+
+    def _ids(self, name: str, include: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        return _pages(self._client.get_collection(name, embedding_function=None), include)
 
     def close(self) -> None:
         """Lets go of the folder."""
@@ -226,6 +293,16 @@ def _record_row(item: Item) -> dict[str, Any]:
             "provenance": json.dumps(asdict(item.provenance), ensure_ascii=False),
         },
     }
+
+
+def _image_row(image: StoredImage) -> dict[str, Any]:
+    values = {f.name: getattr(image, f.name) for f in fields(image) if f.name not in ("text", "vector")}
+    return {"id": image.id, "document": image.text, "embedding": image.vector, "metadata": values}
+
+
+def _image(row: Mapping[str, Any]) -> StoredImage:
+    values = {f.name: row["metadata"][f.name] for f in fields(StoredImage) if f.name in row["metadata"]}
+    return StoredImage(**values, text=row["document"] or "", vector=np.asarray(row["embedding"], np.float32))
 
 
 def _provenance(metadata: Mapping[str, Any]) -> Provenance:

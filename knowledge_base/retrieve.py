@@ -22,6 +22,9 @@ from knowledge_base.documents import (
 )
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
+from knowledge_base.image_reading import ImageReading
+from knowledge_base.image_search import MIN_LIKE, MIN_SAME, SIBLING_GAP, FeaturesOf, Pictures
+from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.items import Item
 from knowledge_base.lexical import LexicalIndex, Scores, codes
 from knowledge_base.lexical_similarity import CharacterIndex
@@ -30,6 +33,7 @@ from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.text import guess_language, is_east_asian
 
 _MAX_FAQ_MATCHES = 5
+_MAX_IMAGE_MATCHES = 5
 _MAX_QUERY_CHARS = 4_000
 _MAX_SCREEN_CHARS = 1_500
 MAX_UNKNOWN_SHARE = 0.2
@@ -101,9 +105,16 @@ class Snapshot:
     products: Products
     chunk_products: tuple[frozenset[str], ...]
     faq_products: Mapping[str, frozenset[str]]
+    pictures: Pictures
 
     @classmethod
-    def of(cls, items: Iterable[Item], dimension: int) -> "Snapshot":
+    def of(
+        cls,
+        items: Iterable[Item],
+        dimension: int,
+        images: Iterable[StoredImage] = (),
+        features_of: FeaturesOf = lambda _: None,
+    ) -> "Snapshot":
         """Puts stored items together for searching, in order of key."""
         items = sorted(items, key=lambda item: item.key)
         documents = {item.record.id: item.record for item in items if isinstance(item.record, Document)}
@@ -130,6 +141,7 @@ class Snapshot:
             products=products,
             chunk_products=tuple(products.named_in(chunk.embedding_text) for chunk in chunks),
             faq_products={e.id: products.named_in("\n".join((*e.all_phrasings, e.answer))) for e in entries},
+            pictures=Pictures.of(images, chunks, features_of),
         )
 
 
@@ -149,17 +161,25 @@ class Retriever:
         self._snapshot = snapshot
         self._settings = settings
 
-    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+    def retrieve(
+        self,
+        query: str,
+        top_k: int | None = None,
+        extra: str = "",
+        images: Sequence[ImageReading] = (),
+    ) -> RetrievalResult:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
         The question, the screen's text and the codes in both rank the passages separately, and the rankings are
         fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a question
-        the screen's text takes its place.
+        the screen's text takes its place. Passages with an image that surely shows the same screen make one more
+        ranking, which outweighs the others where there is no question, and those with one like it make another.
 
         Args:
             query: The customer's question, may be empty.
             top_k: Passages wanted; the setting when None.
             extra: Text read from a screenshot.
+            images: Screenshots to be compared with the images of documents.
 
         Returns:
             Passages by fused score, each with the raw `dense` cosine and `bm25` score of the question, and the
@@ -170,17 +190,31 @@ class Retriever:
         snapshot = self._snapshot()
         question, screen = query.strip()[:_MAX_QUERY_CHARS], extra.strip()
         main, side = (question, screen[:_MAX_SCREEN_CHARS]) if question else (screen[:_MAX_QUERY_CHARS], "")
-        if not main or not (snapshot.chunks or snapshot.phrasings):
+        matches = self._image_matches(snapshot, images)
+        if not (main or matches) or not (snapshot.chunks or snapshot.phrasings):
             return RetrievalResult(query)
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
-        fused = fuse_rankings(self._rankings(snapshot, seen, beside, asked), self._settings.rrf_k, weights)
-        language = guess_language(main)
+        weights["image"] = self._settings.image_weight
+        same, alike = _with_images(snapshot, matches)
+        rankings = self._rankings(snapshot, seen, beside, asked)
+        rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
+        fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
+        language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
         best = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]
-        chunks = tuple(seen.chunk(snapshot, i, score) for i, score in best)
-        return RetrievalResult(query, chunks, _faq_matches(snapshot, seen.phrasings, asked, meant, language))
+        chunks = tuple(seen.chunk(snapshot, i, score, {**alike, **same}.get(i)) for i, score in best)
+        faq = _faq_matches(snapshot, seen.phrasings, asked, meant, language)
+        return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
+
+    def _image_matches(self, snapshot: Snapshot, images: Sequence[ImageReading]) -> tuple[ImageMatch, ...]:
+        """Of several screenshots together; an image that two of them resemble counts once."""
+        found = [match for one in images for match in snapshot.pictures.search(one)]
+        best: dict[tuple[str, str], ImageMatch] = {}
+        for match in sorted(found, key=lambda match: -match.score):
+            best.setdefault((match.chunk_id, match.sha256), match)
+        return tuple(best.values())
 
     def _rankings(
         self, snapshot: Snapshot, seen: "_Sight", beside: "_Sight | None", asked: AbstractSet[str]
@@ -197,6 +231,8 @@ class Retriever:
 
     def _look(self, snapshot: Snapshot, text: str) -> "_Sight":
         bm25 = snapshot.lexical.scores(text)
+        if not text:  # a screenshot without words
+            return _Sight(bm25, bm25, bm25, np.zeros(len(snapshot.phrasings), np.float32))
         if self._embedder.unknown_share(text) > MAX_UNKNOWN_SHARE:
             coverage = snapshot.characters.coverage(text)
             return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text), is_read=False)
@@ -226,11 +262,28 @@ class _Sight:
     phrasings: Scores
     is_read: bool = True
 
-    def chunk(self, snapshot: Snapshot, i: int, score: float) -> RetrievedChunk:
+    def chunk(self, snapshot: Snapshot, i: int, score: float, image: float | None) -> RetrievedChunk:
         scores = {"dense": float(self.dense[i]), "bm25": float(self.bm25[i])}
+        if image is not None:
+            scores["image"] = image
         if not self.is_read:
             scores["coverage"] = scores["dense"]
         return RetrievedChunk(snapshot.chunks[i], score, scores)
+
+
+def _with_images(
+    snapshot: Snapshot, matches: Sequence[ImageMatch]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Passages with an image of surely the same screen, and others with one that is like it, with their scores."""
+    near = [match for match in matches if match.score >= MIN_LIKE and match.chunk_id]
+    wanted = {match.chunk_id for match in near}
+    places = {chunk.id: i for i, chunk in enumerate(snapshot.chunks) if chunk.id in wanted} if near else {}
+    sure = max(MIN_SAME, near[0].score - SIBLING_GAP) if near else MIN_SAME
+    same: dict[int, float] = {}
+    alike: dict[int, float] = {}
+    for match in near:
+        (same if match.score >= sure else alike).setdefault(places[match.chunk_id], match.score)
+    return same, {i: score for i, score in alike.items() if i not in same}
 
 
 def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:

@@ -22,6 +22,12 @@ class KnowledgeBaseSettings(BaseModel):
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
+    images: bool = True
+    """Keep the images that lie beside Markdown and HTML documents and find them by screenshots; costs a second or two
+    for each image once."""
+    image_weight: float = Field(3.0, ge=0, le=20)
+    """Weight in the fusion of the images that surely show the same screen as a screenshot, against 1 for the embedder's
+    ranking."""
     chroma_url: str = ""
     """Address of a Chroma server, such as `http://chroma:8000`, that several processes share; Chroma in the data folder
     when unset."""

@@ -14,6 +14,9 @@ from tests.postgres import NoPostgresError, PostgresServer, running_postgres
 hypothesis.settings.register_profile("frontdesk", deadline=None)  # machines of tests are busy
 hypothesis.settings.load_profile("frontdesk")
 
+os.environ.setdefault("FRONTDESK_KNOWLEDGE_BASE__IMAGES", "false")
+"""Servers that tests start would read the example company's images beside the tests; those about images say so."""
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 

@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from chatbot.adapter_choice import Lineup, Stamp
 from chatbot.errors import FrontdeskError, GenerationError
 from chatbot.generators.base import Prompt
 from chatbot.messages import Message, Observation, ScreenReading, Transcript
 from chatbot.text import content_words
 from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
+from knowledge_base.image_reading import ImageReading
+from knowledge_base.local_features import LocalFeatures
 
 RETURNS = Chunk(
     "returns#0",
@@ -61,9 +65,22 @@ class FakeKnowledgeBase:
     chunks: Sequence[Chunk] = (RETURNS, CODES)
     faq: Sequence[FaqEntry] = (INVOICE,)
     queries: list[str] = field(default_factory=list)
+    has_images: bool = False
+    compared: list[ImageReading] = field(default_factory=list)
 
-    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+    def read_image(self, data: bytes, name: str, text: str | None = None) -> ImageReading:
+        nothing = LocalFeatures(np.zeros((0, 2), np.uint16), np.zeros((0, 128), np.uint8))
+        return ImageReading(text or "", np.zeros(1, np.float32), nothing)
+
+    def retrieve(
+        self,
+        query: str,
+        top_k: int | None = None,
+        extra: str = "",
+        images: Sequence[ImageReading] = (),
+    ) -> RetrievalResult:
         self.queries.append(query)
+        self.compared += images
         wanted = set(content_words(f"{query} {extra}"))
         shares = [(_share(wanted, chunk.embedding_text), chunk) for chunk in self.chunks]
         ranked = sorted(shares, key=lambda pair: -pair[0])

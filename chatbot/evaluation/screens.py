@@ -2,7 +2,7 @@
 
 *Unseen*: the articles are indexed without their pictures and without the texts that describe these, so that only what
 is written on the screen and in the articles can bring them together. The screenshot is sent as a customer would, with
-no word beside it.
+no word beside it. *Same screen again*, where there is a reader of images: see `same_screens`.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 from chatbot.errors import AttachmentError, InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.rows import Row, read_rows
+from chatbot.evaluation.same_screens import ArticleImage, SameScreens, told
 from chatbot.evaluation.temporary import take_in_articles, temporary_knowledge_base
 from chatbot.media import decode_image
 from chatbot.screenshot import ScreenReader
@@ -22,6 +23,8 @@ from chatbot.settings import Settings
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.evaluate import Outcome, Query, outcomes, search_documents
+from knowledge_base.image_reading import ImageReader
+from knowledge_base.report import Progress, no_progress
 
 _PICTURES = (
     re.compile(
@@ -35,13 +38,25 @@ _SHOWN_TITLES = 3
 
 
 def evaluate_screens(
-    data: Path, settings: Settings, embedder: TextEmbedder, reader: ScreenReader
+    data: Path,
+    settings: Settings,
+    embedder: TextEmbedder,
+    reader: ScreenReader,
+    image_reader: ImageReader | None = None,
+    *,
+    progress: Progress = no_progress,
 ) -> Evaluation:
     """Reads every screenshot and searches with what is on it.
 
+    Args:
+        image_reader: For *same screen again*; left out without one.
+        progress: Called before each image that is read.
+
     Returns:
         `unseen_recall_at_1`, `_5`, `_10`, `unseen_mrr`, `unseen_ndcg_at_10`, `unseen_ms_per_query` (search alone),
-        `unreadable_rate` (nothing could be read) and `ms_per_screen` (reading).
+        `unreadable_rate` (nothing could be read) and `ms_per_screen` (reading). With an image reader the same with
+        `changed_` in front for changed copies, `changed_image_` for the image alone, `changed_ocr_` for what is
+        written on it alone, and `changed_gain_over_image`, `changed_gain_over_ocr` in recall@1 of both together.
 
     Raises:
         FrontdeskError: A file is missing or a row is not as it should be.
@@ -50,15 +65,23 @@ def evaluate_screens(
     if not rows:
         raise InputError("No row of screens.jsonl names an article.", "Give rows with a `relevant` list.")
     started_s = time.perf_counter()
-    seen = [_read(data / str(row["image"]), settings, reader) for row in rows]
+    seen = [_read(data / str(row["image"]), settings, reader) for row in told(rows, progress)]
     read_ms = (time.perf_counter() - started_s) * 1000 / len(rows)
     queries = [_query(row, text) for row, text in zip(rows, seen, strict=True)]
     with temporary_knowledge_base(settings, embedder) as knowledge_base:
         _take_in_without_pictures(knowledge_base, data)
         found = outcomes(lambda text: search_documents(knowledge_base, "", extra=text), queries)
         titles = {document.id: document.title for document in knowledge_base.documents()}
-        passages = knowledge_base.stats().chunks
+        snapshot = knowledge_base.snapshot()
     figures = [{f"unseen_{name}": value for name, value in row.metrics.items()} for row in found]
+    if image_reader:
+        again = SameScreens(snapshot, embedder, settings.knowledge_base, image_reader)
+        images = [
+            ArticleImage(data / str(row["image"]), query) for row, query in zip(rows, queries, strict=True)
+        ]
+        figures = [
+            {**row, **also} for row, also in zip(figures, again.figures(images, progress), strict=True)
+        ]
     measure = means_over(figures)
     return Evaluation(
         "screens",
@@ -70,7 +93,7 @@ def evaluate_screens(
             "ms_per_screen": read_ms,
         },
         intervals(measure, len(rows)),
-        {"embedder": embedder.id, "articles": len(titles), "passages": passages},
+        {"embedder": embedder.id, "articles": len(titles), "passages": len(snapshot.chunks)},
         worst([_miss(row, one, titles) for row, one in zip(rows, found, strict=True) if _missed(one)]),
     )
 

@@ -136,7 +136,7 @@ def run(
     """
     _check_opened(settings)
     listener = _listen(settings.host, settings.port)
-    services = Services(settings, examples)
+    services = Services(settings, examples, example_images=True)
     try:
         app = create_app(services, mounts)
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]

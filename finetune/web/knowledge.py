@@ -1,11 +1,15 @@
 """What the tab "Knowledge" does: takes documents in, lists, shows, finds and removes them. Knows no page."""
 
+import logging
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 from chatbot.errors import InputError
 from chatbot.unanswered import UnansweredQuestion
@@ -16,9 +20,11 @@ from knowledge_base.faq_table import entry_of_row
 from knowledge_base.files import SourceFile
 from knowledge_base.report import IngestReport, Progress, no_progress
 
+log = logging.getLogger(__name__)
 _LISTED = 200
 _OPEN = 50
 _ALIKE = 0.75
+_SMALL_PX = 320
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -153,15 +159,46 @@ class KnowledgeDesk:
                 found.append(OpenQuestion(first.text, tuple(others), len(group), first.asked_at))
         return tuple(found)
 
-    def find(self, question: str) -> RetrievalResult:
-        """What a customer's question would find.
+    def find(self, question: str, screenshot: str = "") -> RetrievalResult:
+        """What a customer's question or screenshot would find.
+
+        Args:
+            screenshot: An uploaded image, which is removed.
 
         Raises:
-            InputError: The question is empty.
+            InputError: There is neither, or screenshots cannot be read here.
+            DocumentError: The screenshot is no image or damaged.
         """
-        if not question.strip():
-            raise InputError("The question is empty.", "Type what a customer would ask.")
-        return self._opened().retrieve(question.strip())
+        if not screenshot:
+            if not question.strip():
+                raise InputError("The question is empty.", "Type what a customer would ask.")
+            return self._opened().retrieve(question.strip())
+        path, knowledge_base = Path(screenshot), self._opened()
+        try:
+            reading = knowledge_base.read_image(path.read_bytes(), path.name)
+        finally:
+            path.unlink(missing_ok=True)
+        if reading is None:
+            raise InputError(
+                "Screenshots cannot be read here.",
+                "Turn the setting `images` on and fetch the vision tower.",
+            )
+        return knowledge_base.retrieve(question.strip(), extra=reading.text, images=[reading])
+
+    def small_picture(self, sha256: str) -> bytes | None:
+        """A document's image as a small PNG; None when it is not there any more."""
+        path = self._opened().image_file(sha256)
+        if path is None:
+            return None
+        file = BytesIO()
+        try:
+            with Image.open(path) as image:
+                image.thumbnail((_SMALL_PX, _SMALL_PX))
+                image.convert("RGB").save(file, "PNG")
+        except (OSError, ValueError):
+            log.info("the image %s cannot be shown", sha256, exc_info=True)
+            return None
+        return file.getvalue()
 
     def write(self, question: str, answer: str, phrasings: str) -> FaqEntry:
         """Keeps a question with its answer; phrasings are lines. It answers from now on.

@@ -1,6 +1,7 @@
 """Documents, passages and reports of the tab "Knowledge" as HTML."""
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 
 from chatbot.templates import Language
 from finetune.web.knowledge import Listing, OpenQuestion, Shown
@@ -8,6 +9,7 @@ from finetune.web.render import escaped, heading, paragraph, table_html
 from finetune.web.texts import TEXTS
 from knowledge_base.documents import RetrievalResult, RetrievedChunk
 from knowledge_base.entries import Entry
+from knowledge_base.images import ImageMatch
 from knowledge_base.report import IngestReport
 
 _SHOWN_FAILURES = 100
@@ -104,8 +106,14 @@ def open_questions_html(questions: Sequence[OpenQuestion], language: Language) -
     return table_html(words["kb_open"].lstrip("# "), headers, rows)
 
 
-def found_html(result: RetrievalResult, language: Language) -> str:
-    """Questions and passages that were found, with how every ranking scored them."""
+def found_html(
+    result: RetrievalResult, language: Language, picture: Callable[[str], bytes | None] = lambda _: None
+) -> str:
+    """Questions, passages and images that were found, with how every ranking scored them.
+
+    Args:
+        picture: A small PNG of an image by its SHA-256.
+    """
     words = TEXTS[language]
     faq = "".join(
         _card(match.entry.question, [words["kb_similar"].format(similarity=f"{match.similarity:.2f}"), match.phrasing],
@@ -114,10 +122,21 @@ def found_html(result: RetrievalResult, language: Language) -> str:
         if match.similarity >= _ALIKE
     )  # fmt: skip
     passages = "".join(_passage(found, place, language) for place, found in enumerate(result.chunks, 1))
-    if not faq and not passages:
-        return paragraph(words["kb_nothing_found"], "quiet")
-    return (heading(words["kb_found_passages"]) + passages if passages else "") + (
-        heading(words["kb_found_faq"]) + faq if faq else ""
+    images = "".join(_image(match, picture(match.sha256), language) for match in result.images)
+    parts = {"kb_found_images": images, "kb_found_passages": passages, "kb_found_faq": faq}
+    shown = "".join(heading(words[name]) + part for name, part in parts.items() if part)
+    return shown or paragraph(words["kb_nothing_found"], "quiet")
+
+
+def _image(match: ImageMatch, picture: bytes | None, language: Language) -> str:
+    words = TEXTS[language]
+    facts = [words["kb_score"].format(score=f"{match.score:.2f}")]
+    facts += [words[f"kb_image_{name}"].format(value=f"{value:.2f}") for name, value in match.scores.items()]
+    alt = escaped(match.alt or match.source)
+    shown = f'<img alt="{alt}" src="data:image/png;base64,{b64encode(picture).decode()}">' if picture else ""
+    return (
+        f'<article class="kb-found"><h4>{alt}</h4>'
+        f'<p class="kb-facts">{escaped(" · ".join([*facts, match.document_id, match.source]))}</p>{shown}</article>'
     )
 
 

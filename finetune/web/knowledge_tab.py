@@ -52,6 +52,13 @@ class KnowledgeTab:
                 label=I18N("kb_question"), max_lines=3, scale=4, min_width=240, elem_id="kb-question"
             )
             self.find = gr.Button(I18N("kb_find"), variant="primary", min_width=140, elem_id="kb-find")
+        self.screenshot = gr.File(
+            label=I18N("kb_screenshot"),
+            file_types=["image"],
+            type="filepath",
+            height=110,
+            elem_id="kb-screenshot",
+        )
         self.found = gr.HTML(padding=False, elem_id="kb-found")
 
     def _documents(self) -> None:
@@ -94,7 +101,14 @@ class KnowledgeTab:
         self.sync.click(self._sync, [self.place, self.filter, self.chosen], changed, **QUIET)
         gr.on([self.filter.submit, self.filter.blur], self._list, [self.filter, self.chosen], listed, **QUIET)
         self.chosen.input(self._choose, self.chosen, [self.preview, self.delete, self.confirm], **QUIET)
-        gr.on([self.find.click, self.question.submit], self._find, self.question, self.found, **SLOW)
+        asked = [self.question, self.screenshot]
+        gr.on(
+            [self.find.click, self.question.submit, self.screenshot.upload],
+            self._find,
+            asked,
+            [self.found, self.screenshot],
+            **SLOW,
+        )
         self.delete.click(lambda: gr.Row(visible=True), None, self.confirm, **QUIET)
         self.keep.click(lambda: gr.Row(visible=False), None, self.confirm, **QUIET)
         self.sure.click(self._remove, [self.chosen, self.filter], [*listed, self.removed], **SLOW)
@@ -196,9 +210,10 @@ class KnowledgeTab:
         finally:
             yield {self.status: status_html(""), self.sync: gr.Button(interactive=True)}
 
-    def _find(self, question: str, request: gr.Request) -> str:
+    def _find(self, question: str, screenshot: str | None, request: gr.Request) -> tuple[str, None]:
         with errors_shown(request):
-            return found_html(self._desk.find(question or ""), language_of(request))
+            result = self._desk.find(question or "", screenshot or "")
+            return found_html(result, language_of(request), self._desk.small_picture), None
 
     def _remove(self, chosen: str | None, words: str, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):

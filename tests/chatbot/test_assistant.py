@@ -418,3 +418,16 @@ def test_what_is_quoted_is_no_answer_to_another_kind_of_question(desk: Desk) -> 
     assert desk.answer("How do I cancel the Dot if I am charged?").citations[0].document_id == "cancel"
     desk.knowledge_base.chunks = (charged,)
     assert desk.answer("How do I cancel the Dot if I am charged?").citations[0].document_id == "f"
+
+
+def test_a_screenshot_is_compared_with_the_images_of_documents(desk: Desk, tmp_path: Path) -> None:
+    stored = tmp_path / "frame"
+    stored.write_bytes(b"image")
+    desk.knowledge_base.has_images = True
+    desk.assistant._perceiver.visual_path = {"frame": stored}.get
+    desk.answer(Message("", (PHOTO,)))
+    assert [reading.text for reading in desk.knowledge_base.compared] == ["Error WR-204"]
+    stored.unlink()
+    done = desk.answer(Message("", (PHOTO,)))
+    assert done is not None
+    assert len(desk.knowledge_base.compared) == 1

@@ -11,14 +11,16 @@ from chatbot.services import Services
 from knowledge_base.base import KnowledgeBase
 from tests.knowledge_base.conftest import HashingEmbedder, write_help_centre
 from tests.knowledge_base.site_server import serving
+from tests.knowledge_base.test_images import ColourReader, help_with_images, png
 
 
 @pytest.fixture
 def kb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def opened(services: Services) -> KnowledgeBase:
         settings = services.settings
+        reader = ColourReader() if settings.knowledge_base.images else None
         knowledge_base = KnowledgeBase(
-            settings.data_dir / "chroma", HashingEmbedder(), settings.knowledge_base
+            settings.data_dir / "chroma", HashingEmbedder(), settings.knowledge_base, reader
         )
         services._closers.append(knowledge_base.close)
         return knowledge_base
@@ -106,3 +108,22 @@ def test_people_read_tables_and_passages(kb, tmp_path: Path) -> None:
     assert "The status light" in searched
     assert "dense" in searched
     assert "3 documents" in kb("stats").output
+
+
+def test_a_screenshot_is_searched_with(kb, tmp_path: Path) -> None:
+    images = {"FRONTDESK_KNOWLEDGE_BASE__IMAGES": "true"}
+    folder, file = help_with_images(tmp_path / "help"), tmp_path / "shot.png"
+    file.write_bytes(png("guests"))
+    assert printed(kb("add", str(folder), "--json", **images))["failed"] == []
+    assert printed(kb("stats", "--json", **images))["images"] == 3
+    found = printed(kb("search", "--image", str(file), "--json", **images))
+    assert found["images"][0]["source"] == "images/guests.png"
+    assert found["chunks"][0]["document_id"] == "guests"
+    assert found["chunks"][0]["scores"]["image"] > 0.5
+    told = kb("search", "--image", str(file), **images)
+    assert "image images/guests.png: The guests page  (guests)" in told.output
+    assert kb("search").exit_code == 2
+    assert "cannot be read" in kb("search", "--image", str(tmp_path / "none.png"), **images).output
+    refused = kb("search", "--image", str(file))
+    assert refused.exit_code == 1
+    assert "Screenshots cannot be read here" in refused.output

@@ -16,6 +16,7 @@ from knowledge_base.base import KnowledgeBase
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder, write_help_centre
 from tests.knowledge_base.office_files import pdf
+from tests.knowledge_base.test_images import ColourReader, help_with_images, png
 from tests.web.test_browser import violations
 from tests.web.test_finetune_page import opened, served
 
@@ -27,7 +28,9 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("knowledge")
     services = Services(Settings(data_dir=folder / "data", engine="openai"))
-    knowledge_base = KnowledgeBase(folder / "chroma", HashingEmbedder(), KnowledgeBaseSettings())
+    knowledge_base = KnowledgeBase(
+        folder / "chroma", HashingEmbedder(), KnowledgeBaseSettings(), ColourReader()
+    )
     conversation = services.store.create("visitor").id
     asked = services.store.add_question(
         conversation, "visitor", Message("Gibt es einen Laden? Call +49 30 1234567")
@@ -104,5 +107,23 @@ def test_an_answer_is_written_in_the_dark_on_a_phone_and_in_chinese(chromium: Br
     page.locator("#kb-find").click()
     expect(page.locator("#kb-found")).to_contain_text("暂时不可以。")
     assert page.evaluate(SIDEWAYS) == 0
+    assert violations(page) == []
+    page.context.close()
+
+
+def test_a_screenshot_is_tried_and_shows_the_images_that_match(
+    chromium: Browser, address: str, tmp_path: Path
+) -> None:
+    page = opened(chromium, address)
+    open_knowledge(page, "Knowledge")
+    page.locator("#kb-place textarea, #kb-place input").fill(str(help_with_images(tmp_path / "shots")))
+    page.locator("#kb-sync").click()
+    expect(page.locator("#kb-report")).to_contain_text("3 added")
+    shot = tmp_path / "shot.png"
+    shot.write_bytes(png("guests"))
+    page.locator("#kb-screenshot input[type=file]").set_input_files(shot)
+    expect(page.locator("#kb-found h4").first).to_have_text("The guests page")
+    expect(page.locator("#kb-found img").first).to_be_visible()
+    expect(page.locator("#kb-found")).to_contain_text("features that agree")
     assert violations(page) == []
     page.context.close()

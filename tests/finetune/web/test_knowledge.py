@@ -17,9 +17,11 @@ from finetune.web.knowledge_html import (
 )
 from finetune.web.knowledge_texts import KNOWLEDGE
 from knowledge_base.base import KnowledgeBase
+from knowledge_base.errors import DocumentError
 from knowledge_base.report import IngestReport
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder, write_help_centre
+from tests.knowledge_base.test_images import ColourReader, help_with_images, png
 
 
 @pytest.fixture
@@ -142,3 +144,32 @@ def test_questions_that_nobody_could_answer_are_grouped_until_they_have_an_answe
 def test_both_languages_have_all_words() -> None:
     assert KNOWLEDGE["en"].keys() == KNOWLEDGE["zh"].keys()
     assert all(text.strip() for words in KNOWLEDGE.values() for text in words.values())
+
+
+def test_a_screenshot_shows_the_images_that_match(tmp_path: Path) -> None:
+    folder = help_with_images(tmp_path / "help")
+    opened = KnowledgeBase(tmp_path / "chroma", HashingEmbedder(), KnowledgeBaseSettings(), ColourReader())
+    desk = KnowledgeDesk(lambda: opened)
+    desk.sync(str(folder))
+    upload = tmp_path / "upload.png"
+    upload.write_bytes(png("guests"))
+    result = desk.find("", str(upload))
+    assert not upload.exists()
+    shown = found_html(result, "en", desk.small_picture)
+    assert "<h4>The guests page</h4>" in shown
+    assert "features that agree" in shown
+    assert '<img alt="The guests page" src="data:image/png;base64,' in shown
+    assert "images/guests.png" in shown
+    opened.image_file(result.images[0].sha256).unlink()
+    assert desk.small_picture(result.images[0].sha256) is None
+    upload.write_bytes(b"no image")
+    with pytest.raises(DocumentError, match="damaged"):
+        desk.find("", str(upload))
+    opened.close()
+
+
+def test_without_a_reader_a_screenshot_is_refused(desk, tmp_path: Path) -> None:
+    upload = tmp_path / "upload.png"
+    upload.write_bytes(png("guests"))
+    with pytest.raises(InputError, match="cannot be read here"):
+        desk.find("", str(upload))
