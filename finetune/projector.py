@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.adapter_files import base_digest
+from chatbot.model_files import sha256_of
 from chatbot.vision.encoder import VisionEncoder
 from chatbot.vision.projector import BaseSpec, ProjectorConfig, build_projector, config_text, save_projector
+from chatbot.vision.sight import ADAPTER_FOLDER
 from finetune.alignment import align, named_of
+from finetune.errors import DatasetError
 from finetune.estimate import estimate, refuse_what_cannot_fit
 from finetune.files import write_atomically
 from finetune.fused import fuse_lora
+from finetune.looking import seal_looking_adapter
 from finetune.lora import default_base, save_adapter
 from finetune.model import add_adapter, load_base
 from finetune.packing import Flat, Pack, flatten, grow_trees, pack
 from finetune.run import (
+    CHECKPOINTS,
     RATE_FACTOR,
     OnProgress,
     Packs,
@@ -37,7 +42,6 @@ from finetune.vision_validation import Tally
 from finetune.visual_features import FeatureCache
 
 FEATURES = "features"
-ADAPTER = "adapter"
 
 Tell = Callable[[str, int, int], None]
 
@@ -103,6 +107,7 @@ class _VisionRun(TrainingRun):
     ) -> None:
         super().__init__(out, settings, progress, should_stop)
         self._tell_preparation = tell
+        self._base, self._rows = models.llm, _rows_hash(data)
         self._kinds: dict[str, float] = {}
         screens = read_screens(data)
         held = screens["validation"][: settings.validation_examples]
@@ -114,7 +119,7 @@ class _VisionRun(TrainingRun):
         short = [one for one in questions if len(one) <= settings.max_length]
         packs = self._packed(short)
         steps = list(schedule(packs, settings))
-        identity = _identity(data, settings, self._config)
+        identity = _identity(self._rows, settings, self._config)
         model = self._built(llm, len(steps))
         refuse_what_cannot_fit(estimate(model.llm, packs, settings.epochs, settings), settings)
         self._align(model, short, identity)
@@ -207,7 +212,11 @@ class _VisionRun(TrainingRun):
     def _write_trained(self) -> None:
         save_projector(self._out, self._model.projector, self._config)
         if self._settings.stage == "joint":
-            save_adapter(self._model.llm, self._out / ADAPTER)
+            peft = self._out / CHECKPOINTS / ADAPTER_FOLDER
+            save_adapter(self._model.llm, peft)
+            seal_looking_adapter(
+                peft, self._out, self._base, self._config, self._settings, self._rows, self._kinds
+            )
 
 
 def _scored(model: Any, given: Mapping[str, Any], *, is_blind: bool) -> tuple[Any, Any, Any]:
@@ -222,9 +231,17 @@ def _scored(model: Any, given: Mapping[str, Any], *, is_blind: bool) -> tuple[An
     return nn.functional.cross_entropy(logits, labels, reduction="none"), weights, logits
 
 
-def _identity(data: Path, settings: VisionTrainSettings, config: ProjectorConfig) -> str:
+def _identity(rows: str, settings: VisionTrainSettings, config: ProjectorConfig) -> str:
     """Names the run: what changes its result, not how it is watched."""
     watched = {"checkpoint_every_s", "tensorboard", "wandb_project", "max_hours", "threads"}
-    rows = hashlib.sha256((data / ROWS).read_bytes()).hexdigest()
     text = json.dumps([rows, settings.model_dump(mode="json", exclude=watched), config_text(config)])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _rows_hash(data: Path) -> str:
+    try:
+        return sha256_of(data / ROWS)
+    except OSError as error:
+        raise DatasetError(
+            f"There is no {ROWS} in {data}.", "Make screens first, or name their folder."
+        ) from error

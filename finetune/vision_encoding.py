@@ -18,7 +18,7 @@ from finetune.screens import AskedOfScreen, Screen
 from finetune.settings import VisionTrainSettings
 
 Channel = Literal["vision", "both", "ocr"]
-CAPTION = "caption"
+CAPTION, SCREEN_TYPE = "caption", "screen_type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,9 @@ def channels_of(screen: Screen, settings: VisionTrainSettings) -> list[Channel]:
 
 
 def _asked(screen: Screen, channel: Channel, settings: VisionTrainSettings) -> Iterator[AskedOfScreen]:
-    wanted = {"vision": {"sight"}, "ocr": {"ocr"}, "both": {"sight", "ocr"}}[channel]
-    questions = [one for one in screen.questions if one.needs in wanted]
+    needs = {"vision": {"sight"}, "ocr": {"ocr"}, "both": {"sight", "ocr"}}[channel]
+    kinds = {SCREEN_TYPE} if channel == "vision" else set()  # reading may tell it, and looking always should
+    questions = [one for one in screen.questions if one.needs in needs or one.kind in kinds]
     chance = random.Random(f"{settings.seed}/{screen.image}/{channel}")  # noqa: S311
     if channel != "ocr" and screen.caption:
         yield AskedOfScreen(DESCRIBE, screen.caption, CAPTION, "sight")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chatbot.vision.places import picture_and_place
+from chatbot.vision.places import embedded, picture_and_place
 from finetune.model import tensors_of, without_adapter
 from finetune.packing import Flat
 
@@ -26,13 +26,14 @@ def make_vision_scorer(projector: Any, llm: Any) -> Any:
         ) -> Any:
             """What is predicted at each predicting position, in single precision: `[targets, vocabulary]`."""
             base = without_adapter(self.llm)
-            embedded = base.get_input_embeddings()(input_ids.clamp(min=0))
+            tokens = None
             if features is not None:
-                tokens = self.projector(features.float()).flatten(0, 1)  # [pictures * visual tokens, width]
-                at = input_ids < 0
-                embedded = embedded.masked_scatter(at[..., None], tokens[visual].to(embedded.dtype))
+                tokens = self.projector(features.float()).flatten(0, 1)[visual]
             hidden = base.model(
-                inputs_embeds=embedded, position_ids=positions, attention_mask=mask, use_cache=False
+                inputs_embeds=embedded(base.get_input_embeddings(), input_ids, tokens),
+                position_ids=positions,
+                attention_mask=mask,
+                use_cache=False,
             ).last_hidden_state
             return base.lm_head(hidden[0, predictors]).float()
 

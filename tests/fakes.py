@@ -139,7 +139,7 @@ class FakeGenerator:
             raise GenerationError("The language model's server does not tell how likely words are.")
         return tuple(self.likely.get(option, 0.0) for option in options)
 
-    def count_tokens(self, prompt: Prompt) -> int:
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         return sum(len(turn.content.split()) for turn in prompt)
 
     def close(self) -> None:

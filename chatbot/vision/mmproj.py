@@ -7,6 +7,7 @@ square's grid, with the class token's last: llama.cpp puts that token behind the
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,16 @@ _BLOCK = {
 _SCALES = {"layer_scale1.lambda1": "ls1.weight", "layer_scale2.lambda1": "ls2.weight"}
 
 
-def cached_mmproj(folder: Path, config: ProjectorConfig, tower: Path, cache: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Mmproj:
+    """A GGUF file with tower and projector, the square it wants, and the tokens one picture takes without marks."""
+
+    path: Path
+    image_px: int
+    visual_tokens: int
+
+
+def cached_mmproj(folder: Path, config: ProjectorConfig, tower: Path, cache: Path) -> Mmproj:
     """The GGUF file of a projector, written on first use into a cache and named by what it is made of.
 
     Raises:
@@ -41,7 +51,7 @@ def cached_mmproj(folder: Path, config: ProjectorConfig, tower: Path, cache: Pat
         with readable_disk_errors("the vision part for llama.cpp"):
             cache.mkdir(parents=True, exist_ok=True)
             export_mmproj(folder, config, tower, path)
-    return path
+    return Mmproj(path, config.tower.image_px, config.visual_tokens)
 
 
 def sha256_of_weights(folder: Path) -> str:

@@ -49,3 +49,17 @@ def _marked(tokenizer: Any, picture: int, visual_tokens: int) -> list[int]:
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
+
+def embedded(words: Any, input_ids: Any, visual: Any) -> Any:
+    """A model's input: the embeddings of the words, and in order the visual tokens in their places.
+
+    Args:
+        words: The model's embedding layer.
+        input_ids: `[batch, tokens]`, with negative numbers where visual tokens stand.
+        visual: `[visual tokens, width]`; None without pictures.
+    """
+    found = words(input_ids.clamp(min=0))
+    if visual is None:
+        return found
+    return found.masked_scatter((input_ids < 0)[..., None], visual.to(found.dtype))
