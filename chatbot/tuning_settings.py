@@ -127,7 +127,7 @@ class VisionTrainSettings(TrainSettings):
     """`projector` leaves the language model as it is; `joint` trains an adapter for looking at screens with it."""
     kind: Literal["mlp", "linear"] = "mlp"
     """Shape of the projector."""
-    layer: int = Field(11, ge=1)
+    layer: int = Field(9, ge=1)
     """Block of the vision tower whose features are used."""
     image_px: int = Field(336, ge=28)
     """Side of the square that the tower sees."""
@@ -137,19 +137,19 @@ class VisionTrainSettings(TrainSettings):
     """Width of the projector's hidden layer."""
     projector_rate_factor: float = Field(2.5, gt=0)
     """Learning rate of the projector, in multiples of `learning_rate`."""
-    alignment_steps: int = Field(1_500, ge=0)
+    alignment_steps: int = Field(1_000, ge=0)
     """Steps of 16 screens in which the projector alone learns to name what it sees, before the language model reads."""
     questions_per_screen: int = Field(8, ge=1)
     """Most questions about one screen in one channel; they share its visual tokens, which are computed once."""
-    both_share: float = Field(0.4, ge=0, le=1)
+    both_share: float = Field(0.25, ge=0, le=1)
     """Share of the screens that are also asked about with picture and text."""
-    ocr_share: float = Field(0.1, ge=0, le=1)
+    ocr_share: float = Field(0.05, ge=0, le=1)
     """Share of the screens that are also asked about with their text alone."""
     answer_weight: float = Field(3.0, gt=0)
     """Weight of an answer's token; those of descriptions, which are longer, have 1."""
     pack_tokens: int = Field(512, ge=64)
     """Tokens computed together."""
-    tokens_per_step: int = Field(2_000, ge=64)
+    tokens_per_step: int = Field(1_000, ge=64)
     """Tokens of one optimiser step."""
     evaluate_every_steps: int = Field(100, ge=1)
     """Steps between two validations."""
@@ -157,6 +157,12 @@ class VisionTrainSettings(TrainSettings):
     """Most screens of one validation."""
     patience: int = Field(8, ge=1)
     """Validations without a better loss after which training stops."""
+
+    @model_validator(mode="after")
+    def _is_a_plain_method(self) -> "VisionTrainSettings":
+        if self.method in ("adalora", "prefix"):
+            raise ValueError("method must be lora, rslora or dora for the vision part")
+        return self
 
 
 class FinetuneSettings(_Group):

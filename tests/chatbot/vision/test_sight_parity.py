@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import AutoTokenizer
 
 from chatbot.adapter_files import base_digest
 from chatbot.generators.base import ChatTurn
@@ -17,17 +18,21 @@ from chatbot.generators.llama_cpp import LlamaCppGenerator
 from chatbot.generators.transformers import TransformersGenerator
 from chatbot.vision.encoder import VisionEncoder, png_of, read_square
 from chatbot.vision.mmproj import cached_mmproj
-from chatbot.vision.projector import BaseSpec, ProjectorConfig, build_projector, save_projector
+from chatbot.vision.projector import (
+    IMAGE_BEGIN,
+    IMAGE_END,
+    BaseSpec,
+    ProjectorConfig,
+    build_projector,
+    save_projector,
+)
 from chatbot.vision.sight import ProjectorFiles, TorchSight
 from tests.conftest import EXAMPLES, ModelFiles
 from tests.finetune.f16_base import write_f16
 
 PICTURES = ("two-step-wrong-code.png", "updating-phone-photo.jpg", "invoices-tablet.png")
 LEAST_COSINE = 0.999
-
-
-def cosines(first: Any, second: Any) -> Any:
-    return torch.nn.functional.cosine_similarity(torch.as_tensor(first), torch.as_tensor(second), dim=-1)
+WIDTH, HEADS, ENLARGED = 576, 9, 100.0
 
 
 @pytest.fixture(scope="module")
@@ -52,24 +57,22 @@ def files(
 
 
 @pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory, model_files: ModelFiles) -> Path:
-    """A language model of one block that adds nothing: its hidden states are its normalised inputs."""
+def averager(tmp_path_factory: pytest.TempPathFactory, model_files: ModelFiles) -> Path:
+    """A language model of one block whose last hidden state is the mean of all its normalised inputs, much enlarged."""
     reader = gguf.GGUFReader(model_files.llm)
-    path = tmp_path_factory.mktemp("echo") / "echo.gguf"
+    path = tmp_path_factory.mktemp("averager") / "averager.gguf"
     writer = gguf.GGUFWriter(path, "llama")
-    own = ("GGUF.version", "GGUF.tensor_count", "GGUF.kv_count", "general.architecture", "llama.block_count")
+    own = {"general.architecture", "llama.block_count", "llama.attention.head_count_kv"}
     for field in reader.fields.values():
-        if field.name not in own:
+        if field.name not in own and not field.name.startswith("GGUF."):
             inner = field.types[1] if field.types[0] is gguf.GGUFValueType.ARRAY else None
             writer.add_key_value(field.name, field.contents(), field.types[0], inner)
     writer.add_block_count(1)
+    writer.add_head_count_kv(HEADS)
     for tensor in reader.tensors:
         if not tensor.name.startswith("blk.") or tensor.name.startswith("blk.0."):
             values = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-            silent = tensor.name in ("blk.0.attn_output.weight", "blk.0.ffn_down.weight")
-            writer.add_tensor(
-                tensor.name, values * 0 if silent else np.ones_like(values) if values.ndim == 1 else values
-            )
+            writer.add_tensor(tensor.name, _averaging(tensor.name, values))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -77,36 +80,62 @@ def echo(tmp_path_factory: pytest.TempPathFactory, model_files: ModelFiles) -> P
     return path
 
 
-def seen_by_llama_cpp(echo: Path, mmproj: Path, square: Image.Image) -> Any:
-    """Hidden states of a prompt of one picture: `[marks and visual tokens, width]`."""
+def _averaging(name: str, values: Any) -> Any:
+    """Keys and queries of zero look at all tokens alike; values pass through, and the rest of the block is silent."""
+    unit = np.eye(WIDTH, dtype=np.float32)
+    if values.ndim == 1:
+        return np.ones_like(values)
+    replaced = {"attn_q": 0 * unit, "attn_k": 0 * unit, "attn_v": unit, "attn_output": ENLARGED * unit}
+    found = next((matrix for part, matrix in replaced.items() if part in name), values)
+    return np.zeros_like(values) if "ffn_down" in name else found
+
+
+def averaged_by_llama_cpp(averager: Path, mmproj: Path, square: Image.Image) -> Any:
+    """The last hidden state of a prompt of one picture, of length 1: `[width]`."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path, params.mmproj.path = str(echo), str(mmproj)
+    params.model.path, params.mmproj.path = str(averager), str(mmproj)
     params.n_ctx = params.n_batch = params.n_ubatch = 512
     params.embedding, params.warmup, params.verbosity = True, False, -1
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_NONE
     server = xllamacpp.Server(params)
     data = base64.b64encode(png_of(square)).decode("ascii")
     with httpx.Client(base_url=server.listening_address, timeout=60) as client:
-        marker = client.get("/props").json().get("media_marker", "<__media__>")
+        marker = client.get("/props").json()["media_marker"]
         content = {"prompt_string": marker, "multimodal_data": [data]}
         answer = client.post("/embeddings", json={"content": content}).json()
-    return torch.tensor(answer[0]["embedding"])
+    return torch.tensor(answer[0]["embedding"][-1])
+
+
+def averaged_by_torch(averager: Path, visual: Any) -> Any:
+    words = torch.from_numpy(_word_embeddings(averager))
+    tokenizer = AutoTokenizer.from_pretrained(averager.parent, gguf_file=averager.name)
+    begin, end = (words[tokenizer(mark)["input_ids"]] for mark in (IMAGE_BEGIN, IMAGE_END))
+    inputs = torch.cat([begin, visual, end])
+    normalised = inputs / inputs.square().mean(-1, keepdim=True).sqrt()
+    return inputs[-1] + ENLARGED * normalised.mean(0)
+
+
+def _word_embeddings(path: Path) -> Any:
+    (tensor,) = (t for t in gguf.GGUFReader(path).tensors if t.name == "token_embd.weight")
+    return np.array(tensor.data)
 
 
 @pytest.mark.models
-def test_visual_tokens_are_equal(files: ProjectorFiles, echo: Path, tmp_path: Path) -> None:
+def test_visual_tokens_are_equal(files: ProjectorFiles, averager: Path, tmp_path: Path) -> None:
     mmproj = cached_mmproj(files.folder, files.config, files.tower, tmp_path)
-    path = EXAMPLES / "screenshots" / PICTURES[0]
-    expected = TorchSight(files).tokens_of([path])
-    square = read_square(path, files.config.tower.image_px)
-    found = seen_by_llama_cpp(echo, mmproj.path, square)
-    marks = (len(found) - files.config.visual_tokens) // 2
-    seen = found[marks : marks + files.config.visual_tokens]
-    print(f"least cosine {float(cosines(seen, expected).min()):.6f}")
-    assert float(cosines(seen, expected).min()) > LEAST_COSINE
-    assert float(cosines(seen, expected.flip(0)).mean()) < LEAST_COSINE  # the order counts
+    seen = []
+    for name in PICTURES:
+        path = EXAMPLES / "screenshots" / name
+        expected = averaged_by_torch(averager, TorchSight(files).tokens_of([path]))
+        square = read_square(path, files.config.tower.image_px)
+        seen.append((averaged_by_llama_cpp(averager, mmproj.path, square), expected))
+    same = [float(torch.cosine_similarity(theirs, ours, dim=0)) for theirs, ours in seen]
+    crossed = float(torch.cosine_similarity(seen[0][0], seen[1][1], dim=0))
+    print(f"cosines {same}, of different pictures {crossed}")
+    assert min(same) > LEAST_COSINE
+    assert crossed < min(same)
 
 
 @pytest.mark.models
