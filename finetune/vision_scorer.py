@@ -54,6 +54,6 @@ def vision_tensors_of(flat: Flat, features: Sequence[Any], visual_tokens: int, d
     places = [picture_and_place(number, visual_tokens) for number in flat.input_ids if number < 0]
     pictures = sorted({picture for picture, _ in places})
     rows = {picture: row * visual_tokens for row, picture in enumerate(pictures)}
-    seen = torch.stack([features[picture] for picture in pictures]).to(device) if pictures else None
+    seen = torch.stack([features[picture].float() for picture in pictures]).to(device) if pictures else None
     visual = torch.tensor([rows[picture] + place for picture, place in places], device=device)
     return {**tensors_of(flat, device), "features": seen, "visual": visual}

@@ -95,6 +95,7 @@ class FakeGenerator:
     name: str = "fake"
     context_tokens: int = 1000
     sees_images: bool = False
+    image_tokens: int = 0
     likely: Mapping[str, float] | None = None
     prompts: list[Prompt] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -140,7 +141,7 @@ class FakeGenerator:
         return tuple(self.likely.get(option, 0.0) for option in options)
 
     def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
-        return sum(len(turn.content.split()) for turn in prompt)
+        return sum(len(turn.content.split()) for turn in prompt) + self.image_tokens * len(images)
 
     def close(self) -> None:
         pass

@@ -31,11 +31,21 @@ def make_generator(settings: Settings, models: ResolvesModels) -> Generator:
     """
     if settings.engine == "openai":
         return _remote(settings)
-    purpose = Purpose.LLM_GGUF if settings.engine == "llama_cpp" else Purpose.LLM_TORCH
-    model_path = models.resolve(settings.llm, purpose)
+    model_path = models.resolve(settings.llm, _purpose(settings))
     projector = find_projector(settings, models, model_path)
     shelf = AdapterShelf(settings, model_path)
     return SwappingGenerator(shelf, lambda lineup: load_engine(settings, model_path, lineup, projector))
+
+
+def make_looking_generator(settings: Settings, models: ResolvesModels) -> Generator:
+    """The language model as it looks at screens: with the projector's own adapter by default, and no other.
+
+    Without a projector, or with an engine elsewhere, it is the one of `make_generator`; errors are as there.
+    """
+    if settings.engine == "openai" or settings.projector == NO_PROJECTOR:
+        return make_generator(settings, models)
+    model_path = models.resolve(settings.llm, _purpose(settings))
+    return load_engine(settings, model_path, Lineup(None), find_projector(settings, models, model_path))
 
 
 def find_projector(settings: Settings, models: ResolvesModels, model_path: Path) -> ProjectorFiles | None:
@@ -90,6 +100,10 @@ def load_engine(
         else None,
         timeout_s=settings.generation_timeout_s,
     )
+
+
+def _purpose(settings: Settings) -> Purpose:
+    return Purpose.LLM_GGUF if settings.engine == "llama_cpp" else Purpose.LLM_TORCH
 
 
 def _remote(settings: Settings) -> Generator:
