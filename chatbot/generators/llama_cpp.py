@@ -119,9 +119,13 @@ class LlamaCppGenerator:
     def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         """See `Generator.count_tokens`."""
         templated = self._post("/apply-template", {"messages": self._messages(prompt, ())})["prompt"]
-        marks = IMAGE_BEGIN + IMAGE_END
-        each = self._mmproj.visual_tokens + self._length(marks) if images and self._mmproj else 0
-        return self._length(templated) + each * len(images)
+        return self._length(templated) + self._image_tokens(len(images))
+
+    def _image_tokens(self, images: int) -> int:
+        if not images or self._mmproj is None:
+            return 0
+        marks = sum(map(self._length, (IMAGE_BEGIN, IMAGE_END)))  # llama.cpp reads each of them alone
+        return images * (self._mmproj.visual_tokens + marks)
 
     def _length(self, text: str) -> int:
         return len(self._post("/tokenize", {"content": text, "parse_special": True})["tokens"])

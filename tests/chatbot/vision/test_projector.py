@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def test_patches_are_joined_as_internvl_joins_them(factor: int) -> None:
 @pytest.mark.parametrize("kind", ["mlp", "linear"])
 @pytest.mark.parametrize(("factor", "tokens"), [(1, 36), (2, 9), (3, 4)])
 def test_a_picture_becomes_so_many_tokens_of_the_base(
-    config: ProjectorConfig, kind: str, factor: int, tokens: int
+    config: ProjectorConfig, kind: Literal["mlp", "linear"], factor: int, tokens: int
 ) -> None:
     shaped = replace(config, kind=kind, scale_factor=factor)
     found = build_projector(shaped)(torch.randn(2, 36, 24))
@@ -80,7 +81,7 @@ def test_patches_that_cannot_be_joined_are_refused(config: ProjectorConfig) -> N
 
 @pytest.mark.parametrize("kind", ["mlp", "linear"])
 def test_a_saved_projector_comes_back_in_half_precision(
-    config: ProjectorConfig, kind: str, tmp_path: Path
+    config: ProjectorConfig, kind: Literal["mlp", "linear"], tmp_path: Path
 ) -> None:
     shaped = replace(config, kind=kind, metrics={"accuracy": 0.9})
     projector = build_projector(shaped)
