@@ -133,7 +133,7 @@ class VisionTrainSettings(TrainSettings):
     """Side of the square that the tower sees."""
     scale_factor: int = Field(3, ge=1)
     """So many patches by so many become one visual token."""
-    hidden_width: int = Field(576, ge=1)
+    projector_width: int = Field(576, ge=1)
     """Width of the projector's hidden layer."""
     projector_rate_factor: float = Field(2.5, gt=0)
     """Learning rate of the projector, in multiples of `learning_rate`."""

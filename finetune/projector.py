@@ -144,7 +144,7 @@ class _VisionRun(TrainingRun):
     def _described(self, models: VisionBase, width: int) -> ProjectorConfig:
         settings = self._settings
         base = BaseSpec(models.llm_name or models.llm.name, base_digest(models.llm), width)
-        return ProjectorConfig(self._tower, base, settings.kind, settings.scale_factor, settings.hidden_width)
+        return ProjectorConfig(self._tower, base, settings.kind, settings.scale_factor, settings.projector_width)
 
     def _packed(self, questions: Sequence[EncodedQuestion]) -> list[Pack]:
         return pack(grow_trees(questions, self._settings.pack_tokens), self._settings.pack_tokens)
