@@ -5,6 +5,7 @@ Knows no events, and leaves to others what of it a customer may see.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def begin(
 
     Args:
         earlier: Messages of the conversation before this question, oldest first.
-        images: For a model that sees them.
+        images: For a model that sees them; as many of the first ones as leave half of the window to words are shown.
         similarities: Cosine of the question and each of the passages.
 
     Raises:
@@ -75,25 +76,35 @@ def begin(
         GenerationError: The engine failed, or does not tell probabilities.
     """
     limit = 2 * settings.max_history_turns
+    limit_tokens = generator.context_tokens - settings.max_new_tokens
+    shown = images[: _most_images(generator, images, limit_tokens)]
     fitted = fit_conversation(
         settings.company_name,
         _paired([ChatTurn(_role(m), m.text) for m in (earlier[-limit:] if limit else ())]),
         passages,
         Question(observation.said, observation.seen[:_SEEN_CHARS]),
-        count_tokens=generator.count_tokens,
-        limit_tokens=generator.context_tokens - settings.max_new_tokens,
+        count_tokens=partial(generator.count_tokens, images=shown),
+        limit_tokens=limit_tokens,
     )
     rule = generator.refusal
     if rule is None or language_of(observation) not in generator.languages:
-        return Draft(generator, fitted, images, None)
-    begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=images)
+        return Draft(generator, fitted, shown, None)
+    begins = first_mark(generator, fitted.prompt, len(fitted.passages), images=shown)
     if (
         rule.compares and observation.seen and fitted.passages
     ):  # fitted on typed questions: "what is this?" is near nothing
-        return Draft(generator, fitted, images, begins)
+        return Draft(generator, fitted, shown, begins)
     asked = Asked(observation.said, [f"{p.title}\n{p.text}" for p in fitted.passages], similarities)
     begins = replace(begins, number=rule.passage(begins, asked))
-    return Draft(generator, fitted, images, begins, rule.probability(begins, asked))
+    return Draft(generator, fitted, shown, begins, rule.probability(begins, asked))
+
+
+def _most_images(generator: TurnGenerator, images: Sequence[Path], limit_tokens: int) -> int:
+    if not images:
+        return 0
+    nothing = [ChatTurn("user", "")]
+    each = generator.count_tokens(nothing, images=images[:1]) - generator.count_tokens(nothing)
+    return limit_tokens // 2 // each if each > 0 else len(images)
 
 
 def _role(message: StoredMessage) -> Role:

@@ -144,7 +144,7 @@ def evaluate_vision(
     from chatbot.evaluation.read_once import ReadOnce
     from chatbot.evaluation.vision import evaluate_vision as measure
     from chatbot.evaluation.vision import read_labelled, read_screens
-    from chatbot.generators.factory import make_generator
+    from chatbot.generators.factory import make_looking_generator
     from chatbot.models import ModelStore
     from chatbot.vision.ocr import Ocr
 
@@ -153,7 +153,9 @@ def evaluate_vision(
         screens = read_labelled(data, labels, limit) if labels else read_screens(data, limit)
         kept = settings.data_dir / "evaluation" / "screen_texts.jsonl"
         read = ReadOnce(Ocr(threads=settings.threads), kept, settings.max_image_pixels)
-        generator = make_generator(settings, ModelStore(settings.models_path, offline=settings.offline))
+        generator = make_looking_generator(
+            settings, ModelStore(settings.models_path, offline=settings.offline)
+        )
         bar = shown.add_task("Asking", total=len(screens))
         try:
             result = measure(

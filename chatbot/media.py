@@ -50,6 +50,22 @@ def decode_image(data: bytes, name: str, max_pixels: int) -> DecodedImage:
     Raises:
         AttachmentError: Too many pixels, or damaged.
     """
+    plain, is_photo = open_plain(data, name, max_pixels)
+    buffer = io.BytesIO()
+    if is_photo:
+        plain.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    else:
+        plain.save(buffer, "PNG", compress_level=3)
+    media_type = "image/jpeg" if is_photo else "image/png"
+    return DecodedImage(buffer.getvalue(), media_type, plain.width, plain.height)
+
+
+def open_plain(data: bytes, name: str, max_pixels: int) -> tuple[Image.Image, bool]:
+    """An image's pixels as upright 8-bit sRGB, and whether it came as a photo; otherwise as `decode_image`.
+
+    Raises:
+        AttachmentError: Too many pixels, or damaged.
+    """
     import pillow_heif
 
     pillow_heif.register_heif_opener()
@@ -64,14 +80,7 @@ def decode_image(data: bytes, name: str, max_pixels: int) -> DecodedImage:
         is_photo = image.format in {"JPEG", "HEIF", "MPO"}
         image.seek(0)
         image.load()
-        plain = _flat(_srgb(ImageOps.exif_transpose(image)))
-    buffer = io.BytesIO()
-    if is_photo:
-        plain.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    else:
-        plain.save(buffer, "PNG", compress_level=3)
-    media_type = "image/jpeg" if is_photo else "image/png"
-    return DecodedImage(buffer.getvalue(), media_type, plain.width, plain.height)
+        return _flat(_srgb(ImageOps.exif_transpose(image))), is_photo
 
 
 def _srgb(image: Image.Image) -> Image.Image:

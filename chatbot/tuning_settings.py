@@ -120,6 +120,51 @@ class TrainSettings(_Group):
     """Weights & Biases project; nothing is sent when empty (needs the package `wandb`)."""
 
 
+class VisionTrainSettings(TrainSettings):
+    """How the projector is trained, alone or with an adapter; what is not named here is as for adapters."""
+
+    stage: Literal["projector", "joint"] = "joint"
+    """`projector` leaves the language model as it is; `joint` trains an adapter for looking at screens with it."""
+    kind: Literal["mlp", "linear"] = "mlp"
+    """Shape of the projector."""
+    layer: int = Field(9, ge=1)
+    """Block of the vision tower whose features are used."""
+    image_px: int = Field(336, ge=28)
+    """Side of the square that the tower sees."""
+    scale_factor: int = Field(3, ge=1)
+    """So many patches by so many become one visual token."""
+    projector_width: int = Field(576, ge=1)
+    """Width of the projector's hidden layer."""
+    projector_rate_factor: float = Field(2.5, gt=0)
+    """Learning rate of the projector, in multiples of `learning_rate`."""
+    alignment_steps: int = Field(1_000, ge=0)
+    """Steps of 16 screens in which the projector alone learns to name what it sees, before the language model reads."""
+    questions_per_screen: int = Field(8, ge=1)
+    """Most questions about one screen in one channel; they share its visual tokens, which are computed once."""
+    both_share: float = Field(0.25, ge=0, le=1)
+    """Share of the screens that are also asked about with picture and text."""
+    ocr_share: float = Field(0.05, ge=0, le=1)
+    """Share of the screens that are also asked about with their text alone."""
+    answer_weight: float = Field(3.0, gt=0)
+    """Weight of an answer's token; those of descriptions, which are longer, have 1."""
+    pack_tokens: int = Field(512, ge=64)
+    """Tokens computed together."""
+    tokens_per_step: int = Field(1_000, ge=64)
+    """Tokens of one optimiser step."""
+    evaluate_every_steps: int = Field(100, ge=1)
+    """Steps between two validations."""
+    validation_examples: int = Field(40, ge=1)
+    """Most screens of one validation."""
+    patience: int = Field(8, ge=1)
+    """Validations without a better loss after which training stops."""
+
+    @model_validator(mode="after")
+    def _is_a_plain_method(self) -> "VisionTrainSettings":
+        if self.method in ("adalora", "prefix"):
+            raise ValueError("method must be lora, rslora or dora for the vision part")
+        return self
+
+
 class FinetuneSettings(_Group):
     """Everything of the tuning loop that can be set."""
 
@@ -127,6 +172,8 @@ class FinetuneSettings(_Group):
     """How examples are made."""
     train: TrainSettings = TrainSettings()
     """How an adapter is trained."""
+    vision: VisionTrainSettings = VisionTrainSettings()
+    """How the projector is trained."""
 
     @model_validator(mode="after")
     def _fits(self) -> "FinetuneSettings":

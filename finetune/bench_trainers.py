@@ -15,8 +15,9 @@ from typing import Any
 
 from finetune.dataset.store import Dataset
 from finetune.encoding import encode_all
-from finetune.lora import learning_rate, save_adapter, train
+from finetune.lora import save_adapter, train
 from finetune.model import add_adapter, load_base
+from finetune.run import learning_rate
 from finetune.settings import TrainSettings
 
 OURS, PEER = "ours", "trl"

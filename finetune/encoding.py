@@ -32,12 +32,12 @@ def encode(tokenizer: Any, example: Example, mark_weight: float = 1.0) -> Encode
 
 def prompt_ids(tokenizer: Any, prompt: Sequence[ChatTurn]) -> list[int]:
     """The prompt in tokens, up to where the assistant begins to speak."""
-    messages = [{"role": turn.role, "content": _harmless(tokenizer, turn.content)} for turn in prompt]
+    messages = [{"role": turn.role, "content": harmless(tokenizer, turn.content)} for turn in prompt]
     encoded = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
     return list(encoded["input_ids"])
 
 
-def _harmless(tokenizer: Any, text: str) -> str:
+def harmless(tokenizer: Any, text: str) -> str:
     """Splits control tokens where they stand in somebody's text, as the engines do."""
     for special in tokenizer.all_special_tokens:
         text = text.replace(special, f"{special[0]} {special[1:]}")

@@ -19,10 +19,12 @@ def fuse_lora(model: Any) -> int:
     class Update(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: Any, weight: Any, down: Any, up: Any, scale: float) -> Any:
-            flat = x.reshape(-1, x.shape[-1])
+            kept = down.dtype  # single precision, also where the frozen weights are bf16
+            down, up = down.to(weight.dtype), up.to(weight.dtype)
+            flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
             narrow = flat @ down.T
             ctx.save_for_backward(flat, narrow, weight, down, up)
-            ctx.scale, ctx.shape = scale, x.shape
+            ctx.scale, ctx.shape, ctx.kept = scale, x.shape, kept
             wide = torch.addmm(flat @ weight.T, narrow, up.T, alpha=scale)
             return wide.reshape(*x.shape[:-1], weight.shape[0])
 
@@ -34,7 +36,8 @@ def fuse_lora(model: Any) -> int:
             d_x = None
             if ctx.needs_input_grad[0]:
                 d_x = (wide @ weight).addmm_(back, down).reshape(ctx.shape)
-            return d_x, None, back.T @ flat, (wide.T @ narrow).mul_(ctx.scale), None
+            d_down, d_up = back.T @ flat, (wide.T @ narrow).mul_(ctx.scale)
+            return d_x, None, d_down.to(ctx.kept), d_up.to(ctx.kept), None
 
     def forward_of(layer: Any) -> Any:
         down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
@@ -57,7 +60,7 @@ def _is_plain(layer: Any) -> bool:
     return (
         type(layer.base_layer) is torch.nn.Linear
         and layer.base_layer.bias is None
-        and layer.base_layer.weight.dtype == torch.float32
+        and layer.base_layer.weight.dtype in (torch.float32, torch.bfloat16)
         and list(layer.lora_A) == ["default"]
         and not layer.use_dora.get("default", False)
         and isinstance(layer.lora_dropout["default"], torch.nn.Identity)

@@ -38,7 +38,7 @@ class JobCancelledError(FrontdeskError):
 
 
 class TrainingFigures(Protocol):
-    """What is needed of `finetune.lora.TrainProgress`."""
+    """What is needed of `finetune.run.TrainProgress`."""
 
     @property
     def step(self) -> int: ...  # noqa: D102

@@ -101,7 +101,7 @@ def make_scorer(model: Any) -> Any:
             if mask is None:  # prefix tuning adds its own keys: no mask of ours
                 hidden_logits = self.model(input_ids=input_ids, use_cache=False).logits[0, predictors]
             else:
-                base = self.model.get_base_model()
+                base = without_adapter(self.model)
                 hidden = base.model(
                     input_ids=input_ids, position_ids=positions, attention_mask=mask, use_cache=False
                 ).last_hidden_state
@@ -110,6 +110,11 @@ def make_scorer(model: Any) -> Any:
             return (losses * weights).sum()
 
     return Scorer()
+
+
+def without_adapter(model: Any) -> Any:
+    """The causal language model itself, whose adapted layers stay adapted, whether or not PEFT wraps it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def tensors_of(flat: Flat, device: Any, *, with_mask: bool = True) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from finetune.dataset.store import CARD, Dataset
 from finetune.errors import DatasetError
 from finetune.forgotten import Forgotten
 from finetune.hearing import Transcribe
-from finetune.lora import RESULT, TrainProgress, train
+from finetune.lora import train
 from finetune.order import Order
 from finetune.redact import load_redacted, redact_file
 from finetune.redaction_report import RedactionReport, load_redaction_report
+from finetune.run import RESULT, TrainProgress
 from finetune.settings import TrainSettings
 from finetune.tools import Tools
 from finetune.transcripts import ColumnMapping, ImportReport, ReadOptions, import_transcripts

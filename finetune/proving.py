@@ -35,10 +35,10 @@ from finetune.finish import Measured, Origin, export_weights, seal_adapter
 from finetune.gate import GateResult, judge, with_guards
 from finetune.guard_templates import guard_template_intents
 from finetune.guards import by_policy, follow_instructions, refuse_and_answer
-from finetune.lora import RESULT
 from finetune.metrics import Scores
 from finetune.order import Order
 from finetune.pipeline import Teller, only_one
+from finetune.run import RESULT
 from finetune.settings import TrainSettings
 from finetune.tools import Tools
 from finetune.workspace import Workspace, read_plan

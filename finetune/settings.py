@@ -6,6 +6,14 @@ from chatbot.tuning_settings import (
     FinetuneSettings,
     Method,
     TrainSettings,
+    VisionTrainSettings,
 )
 
-__all__ = ["LINEAR_LAYERS", "DatasetSettings", "FinetuneSettings", "Method", "TrainSettings"]
+__all__ = [
+    "LINEAR_LAYERS",
+    "DatasetSettings",
+    "FinetuneSettings",
+    "Method",
+    "TrainSettings",
+    "VisionTrainSettings",
+]

@@ -41,7 +41,7 @@ def _below(tensors: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _allocator(model: Any) -> Any:
-    return getattr(model.base_model, "rankallocator", None)
+    return getattr(getattr(model, "base_model", None), "rankallocator", None)
 
 
 def _copied(value: Any) -> Any:

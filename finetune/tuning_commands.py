@@ -199,11 +199,12 @@ def _settings(given: Iterable[str] | None) -> dict[str, dict[str, Any]]:
             group, dot, field = name.partition(".")
             if not dot or group not in parts:
                 raise InputError(f"--set got {name!r}.", "Begin the name with `train.` or `dataset.`.")
-            parts[group][field] = _value(value)
+            parts[group][field] = value_of(value)
     return parts
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """A value as it is given on the command line: JSON where it is that, else text."""
     try:
         return json.loads(text)
     except ValueError:

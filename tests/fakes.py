@@ -127,6 +127,7 @@ class FakeGenerator:
     name: str = "fake"
     context_tokens: int = 1000
     sees_images: bool = False
+    image_tokens: int = 0
     likely: Mapping[str, float] | None = None
     prompts: list[Prompt] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -171,8 +172,8 @@ class FakeGenerator:
             raise GenerationError("The language model's server does not tell how likely words are.")
         return tuple(self.likely.get(option, 0.0) for option in options)
 
-    def count_tokens(self, prompt: Prompt) -> int:
-        return sum(len(turn.content.split()) for turn in prompt)
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
+        return sum(len(turn.content.split()) for turn in prompt) + self.image_tokens * len(images)
 
     def close(self) -> None:
         pass

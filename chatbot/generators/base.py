@@ -77,8 +77,8 @@ class Generator(Protocol):
         """
         ...
 
-    def count_tokens(self, prompt: Prompt) -> int:
-        """Length in tokens of the prompt with the chat template applied."""
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
+        """Length in tokens of the prompt with the chat template applied, visual tokens and their marks included."""
         ...
 
     def close(self) -> None:

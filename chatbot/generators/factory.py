@@ -9,7 +9,9 @@ from chatbot.errors import AdapterError
 from chatbot.generators.base import Generator
 from chatbot.generators.swap import SwappingGenerator
 from chatbot.models import Purpose
-from chatbot.settings import Settings
+from chatbot.settings import NO_PROJECTOR, Settings
+from chatbot.vision.mmproj import cached_mmproj
+from chatbot.vision.sight import LOOKING, ProjectorFiles
 
 
 class ResolvesModels(Protocol):
@@ -29,19 +31,48 @@ def make_generator(settings: Settings, models: ResolvesModels) -> Generator:
     """
     if settings.engine == "openai":
         return _remote(settings)
-    purpose = Purpose.LLM_GGUF if settings.engine == "llama_cpp" else Purpose.LLM_TORCH
-    model_path = models.resolve(settings.llm, purpose)
+    model_path = models.resolve(settings.llm, _purpose(settings))
+    projector = find_projector(settings, models, model_path)
     shelf = AdapterShelf(settings, model_path)
-    return SwappingGenerator(shelf, lambda lineup: load_engine(settings, model_path, lineup))
+    return SwappingGenerator(shelf, lambda lineup: load_engine(settings, model_path, lineup, projector))
 
 
-def load_engine(settings: Settings, model_path: Path, lineup: Lineup) -> Generator:
-    """Starts the local engine of the settings with the adapters of a line-up.
+def make_looking_generator(settings: Settings, models: ResolvesModels) -> Generator:
+    """The language model as it looks at screens: with the projector's own adapter by default, and no other.
+
+    Without a projector, or with an engine elsewhere, it is the one of `make_generator`; errors are as there.
+    """
+    if settings.engine == "openai" or settings.projector == NO_PROJECTOR:
+        return make_generator(settings, models)
+    model_path = models.resolve(settings.llm, _purpose(settings))
+    return load_engine(settings, model_path, Lineup(None), find_projector(settings, models, model_path))
+
+
+def find_projector(settings: Settings, models: ResolvesModels, model_path: Path) -> ProjectorFiles | None:
+    """The projector of the settings, checked against the language model and the tower; None when it is `none`.
 
     Raises:
-        ModelError: The base model cannot be loaded.
+        ModelError: It is missing or damaged, or belongs to other models; nothing has been loaded.
+        AdapterError: The adapter in it is damaged.
+    """
+    if settings.projector == NO_PROJECTOR:
+        return None
+    tower = models.resolve(settings.vision_tower, Purpose.VISION)
+    return ProjectorFiles.fitting(Path(settings.projector).expanduser(), base=model_path, tower=tower)
+
+
+def load_engine(
+    settings: Settings, model_path: Path, lineup: Lineup, projector: ProjectorFiles | None = None
+) -> Generator:
+    """Starts the local engine of the settings with the adapters of a line-up, and eyes if there is a projector.
+
+    Raises:
+        ModelError: The base model or the projector cannot be loaded.
         AdapterError: An adapter has no weights in the engine's form.
     """
+    adapters = {adapter.id: adapter for adapter in lineup.adapters}
+    if projector and projector.adapter:
+        adapters[LOOKING] = projector.adapter
     if settings.engine == "transformers":
         from chatbot.generators.transformers import TransformersGenerator
 
@@ -50,7 +81,8 @@ def load_engine(settings: Settings, model_path: Path, lineup: Lineup) -> Generat
             name=settings.llm,
             context_tokens=settings.context_tokens,
             threads=settings.threads,
-            adapters={adapter.id: adapter.peft for adapter in lineup.adapters},
+            adapters={name: adapter.peft for name, adapter in adapters.items()},
+            projector=projector,
             timeout_s=settings.generation_timeout_s,
         )
     from chatbot.generators.llama_cpp import LlamaCppGenerator
@@ -62,9 +94,16 @@ def load_engine(settings: Settings, model_path: Path, lineup: Lineup) -> Generat
         parallel_turns=settings.parallel_turns,
         threads=settings.threads,
         gpu_layers=settings.gpu_layers,
-        adapters={adapter.id: adapter.gguf for adapter in lineup.adapters},
+        adapters={name: adapter.gguf for name, adapter in adapters.items()},
+        mmproj=cached_mmproj(projector.folder, projector.config, projector.tower, settings.mmproj_path)
+        if projector
+        else None,
         timeout_s=settings.generation_timeout_s,
     )
+
+
+def _purpose(settings: Settings) -> Purpose:
+    return Purpose.LLM_GGUF if settings.engine == "llama_cpp" else Purpose.LLM_TORCH
 
 
 def _remote(settings: Settings) -> Generator:

@@ -6,7 +6,6 @@ adapters and the vision projector. It knows nothing of retrieval.
 
 import base64
 import math
-import mimetypes
 import queue
 import re
 import secrets
@@ -22,6 +21,9 @@ import httpx
 from chatbot.adapter_files import NO_ADAPTER
 from chatbot.errors import GenerationError, ModelError
 from chatbot.generators.base import Prompt
+from chatbot.vision.encoder import png_of, read_square
+from chatbot.vision.mmproj import Mmproj
+from chatbot.vision.projector import IMAGE_BEGIN, IMAGE_END
 
 _BRACKETED = re.compile(r"[<\[][^<>\[\]\s]{1,40}[>\]]")
 _PREFILL_BATCH_TOKENS = 256  # a stopped answer is noticed after at most this much of the prompt
@@ -39,7 +41,7 @@ class LlamaCppGenerator:
         context_tokens: Window of each concurrent answer.
         parallel_turns: Answers decoded together; memory for the key–value cache grows with it.
         adapters: LoRA adapters in GGUF by id; the first one is the default.
-        mmproj: Vision projector in GGUF; without it images are ignored.
+        mmproj: Tower and projector in GGUF; without it images are ignored.
         timeout_s: Longest wait for one answer.
 
     Raises:
@@ -56,7 +58,7 @@ class LlamaCppGenerator:
         threads: int = 2,
         gpu_layers: int = 0,
         adapters: Mapping[str, Path] | None = None,
-        mmproj: Path | None = None,
+        mmproj: Mmproj | None = None,
         timeout_s: float = 120.0,
     ) -> None:
         self.name = name or model_path.stem
@@ -69,6 +71,7 @@ class LlamaCppGenerator:
         key = secrets.token_urlsafe()
         params = _params(model_path, context_tokens * parallel_turns, parallel_turns, threads, gpu_layers)
         params.api_keys = [key]
+        self._mmproj = mmproj
         _add_weights(params, list((adapters or {}).values()), mmproj)
         self._server = _start(params, model_path)
         self._http = httpx.Client(
@@ -113,10 +116,19 @@ class LlamaCppGenerator:
             raise GenerationError("The language model did not tell how likely the choices are.")
         return tuple(told.get(token, 0.0) for token in wanted)
 
-    def count_tokens(self, prompt: Prompt) -> int:
-        """See `Generator.count_tokens`. Images are not counted."""
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
+        """See `Generator.count_tokens`."""
         templated = self._post("/apply-template", {"messages": self._messages(prompt, ())})["prompt"]
-        return len(self._post("/tokenize", {"content": templated, "parse_special": True})["tokens"])
+        return self._length(templated) + self._image_tokens(len(images))
+
+    def _image_tokens(self, images: int) -> int:
+        if not images or self._mmproj is None:
+            return 0
+        marks = sum(map(self._length, (IMAGE_BEGIN, IMAGE_END)))  # llama.cpp reads each of them alone
+        return images * (self._mmproj.visual_tokens + marks)
+
+    def _length(self, text: str) -> int:
+        return len(self._post("/tokenize", {"content": text, "parse_special": True})["tokens"])
 
     def close(self) -> None:
         """See `Generator.close`."""
@@ -212,8 +224,14 @@ class LlamaCppGenerator:
         ]
         if images:
             text = {"type": "text", "text": messages[-1]["content"]}
-            messages[-1]["content"] = [*map(_image_part, images), text]
+            messages[-1]["content"] = [*map(self._image_part, images), text]
         return messages
+
+    def _image_part(self, path: Path) -> dict[str, Any]:
+        """The picture as the square that the tower sees: llama.cpp would cut another shape into tiles."""
+        side_px = self._mmproj.image_px if self._mmproj else 0
+        data = base64.b64encode(png_of(read_square(path, side_px))).decode("ascii")
+        return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
     def _harmless(self, text: str) -> str:
         """Splits whatever the tokenizer would take for a control token, so that text stays text."""
@@ -262,12 +280,12 @@ def _params(model_path: Path, cache_tokens: int, parallel: int, threads: int, gp
     return params
 
 
-def _add_weights(params: Any, adapters: Sequence[Path], mmproj: Path | None) -> None:
+def _add_weights(params: Any, adapters: Sequence[Path], mmproj: Mmproj | None) -> None:
     import xllamacpp
 
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 1.0) for path in adapters]
     if mmproj is not None:
-        params.mmproj.path = str(mmproj)
+        params.mmproj.path = str(mmproj.path)
 
 
 def _start(params: Any, model_path: Path) -> Any:
@@ -298,9 +316,3 @@ def _readable(error: dict[str, Any]) -> GenerationError:
             "Ask a shorter question or raise `context_tokens`.",
         )
     return GenerationError(f"The language model failed: {error.get('message', 'no reason given')}.")
-
-
-def _image_part(path: Path) -> dict[str, Any]:
-    media_type = mimetypes.guess_type(path.name)[0] or "image/png"
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{data}"}}

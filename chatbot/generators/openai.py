@@ -103,7 +103,7 @@ class OpenAIGenerator:
         told = _likeliest(completion)
         return tuple(told.get(option, 0.0) for option in options)
 
-    def count_tokens(self, prompt: Prompt) -> int:
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         """An estimate on the safe side: the server's tokenizer is not at hand.
 
         UTF-8 bytes over three, so that Chinese is not counted short.

@@ -96,9 +96,9 @@ class TurnGenerator:
             prompt, options, prefix=prefix, adapter=adapter or self._adapter, images=images
         )
 
-    def count_tokens(self, prompt: Prompt) -> int:
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         """See `Generator.count_tokens`."""
-        return self._generator.count_tokens(prompt)
+        return self._generator.count_tokens(prompt, images=images)
 
     def close(self) -> None:
         """Does nothing: the engine outlives the turn."""
@@ -205,10 +205,10 @@ class SwappingGenerator:
         with self.turn() as turn:
             return turn.choose(prompt, options, prefix=prefix, adapter=adapter, images=images)
 
-    def count_tokens(self, prompt: Prompt) -> int:
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         """See `Generator.count_tokens`."""
         with self.turn() as turn:
-            return turn.count_tokens(prompt)
+            return turn.count_tokens(prompt, images=images)
 
     def settle(self, timeout_s: float = 60.0) -> bool:
         """Takes up a new choice now and waits until it serves and the old engine is gone; False if it did not end."""

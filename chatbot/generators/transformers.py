@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatbot.adapter_files import NO_ADAPTER
 from chatbot.errors import GenerationError, ModelError
-from chatbot.generators.base import Prompt
+from chatbot.generators.base import ChatTurn, Prompt
+from chatbot.vision.places import embedded, ids_with_pictures
+from chatbot.vision.sight import ProjectorFiles, TorchSight
 
 
 class TransformersGenerator:
@@ -19,9 +22,8 @@ class TransformersGenerator:
     Args:
         model_path: Folder with config, tokenizer and safetensors, or a `.gguf` file.
         adapters: PEFT adapter folders (safetensors) by id; the first one is the default.
+        projector: Without it images are ignored.
     """
-
-    sees_images = False
 
     def __init__(
         self,
@@ -31,9 +33,11 @@ class TransformersGenerator:
         context_tokens: int = 2048,
         threads: int = 2,
         adapters: Mapping[str, Path] | None = None,
+        projector: ProjectorFiles | None = None,
         timeout_s: float = 120.0,
     ) -> None:
         self.name = name or model_path.stem
+        self.sees_images = projector is not None
         self.context_tokens = context_tokens
         self._adapter_ids = list(adapters or {})
         self._timeout_s = timeout_s
@@ -42,6 +46,7 @@ class TransformersGenerator:
         self._tokenizer, self._model = _load(model_path, threads)
         for adapter_id, folder in (adapters or {}).items():
             self._model = _with_adapter(self._model, adapter_id, folder)
+        self._sight = TorchSight(projector) if projector else None
 
     def stream(
         self,
@@ -54,9 +59,10 @@ class TransformersGenerator:
         stop: Sequence[str] = (),
         prefix: str = "",
     ) -> Iterator[str]:
-        """See `Generator.stream`. Images are ignored until a projector is installed."""
-        token_ids = self._fitting(prompt, prefix, adapter, max_new_tokens)
-        return self._run(token_ids, adapter, _sampling(max_new_tokens, temperature), stop)
+        """See `Generator.stream`."""
+        token_ids = self._fitting(prompt, prefix, adapter, images, max_new_tokens)
+        visual = self._sight.tokens_of(images) if self._sight else None
+        return self._run(_Asked(token_ids, visual), adapter, _sampling(max_new_tokens, temperature), stop)
 
     def choose(
         self,
@@ -70,20 +76,21 @@ class TransformersGenerator:
         """See `Generator.choose`."""
         import torch
 
-        token_ids = self._fitting(prompt, prefix, adapter, 1)
+        token_ids = self._fitting(prompt, prefix, adapter, images, 1)
+        visual = self._sight.tokens_of(images) if self._sight else None
         wanted = [self._token_after(prefix, option) for option in options]
         try:
             with self._turn, torch.inference_mode(), self._adapted(adapter) as model:
-                inputs = torch.tensor([token_ids], device=model.device)
-                logits = model(input_ids=inputs, logits_to_keep=1).logits[0, -1]  # [vocabulary]
+                inputs = _inputs(model, _Asked(token_ids, visual))
+                logits = model(**inputs, logits_to_keep=1).logits[0, -1]  # [vocabulary]
         except RuntimeError as error:
             raise GenerationError(f"The language model failed: {error}") from error
         probabilities = logits.float().softmax(-1)[wanted]
         return tuple(probabilities.tolist())
 
-    def count_tokens(self, prompt: Prompt) -> int:
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         """See `Generator.count_tokens`."""
-        return len(self._encode(prompt))
+        return len(self._encode(prompt, images=images))
 
     def close(self) -> None:
         """See `Generator.close`."""
@@ -91,10 +98,12 @@ class TransformersGenerator:
         with self._turn:
             self._model = None
 
-    def _fitting(self, prompt: Prompt, prefix: str, adapter: str | None, new_tokens: int) -> list[int]:
+    def _fitting(
+        self, prompt: Prompt, prefix: str, adapter: str | None, images: Sequence[Path], new_tokens: int
+    ) -> list[int]:
         if adapter not in (None, NO_ADAPTER, *self._adapter_ids):
             raise GenerationError(f"Adapter {adapter!r} is not loaded.")
-        token_ids = self._encode(prompt, prefix)
+        token_ids = self._encode(prompt, prefix, images)
         if len(token_ids) + new_tokens > self.context_tokens:
             raise GenerationError(
                 f"The prompt has {len(token_ids)} tokens and the answer may have {new_tokens}; "
@@ -103,10 +112,10 @@ class TransformersGenerator:
             )
         return token_ids
 
-    def _encode(self, prompt: Prompt, prefix: str = "") -> list[int]:
-        messages = [{"role": t.role, "content": self._harmless(t.content)} for t in prompt]
-        text = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return self._token_ids(text + self._harmless(prefix))
+    def _encode(self, prompt: Prompt, prefix: str = "", images: Sequence[Path] = ()) -> list[int]:
+        turns = [ChatTurn(turn.role, self._harmless(turn.content)) for turn in prompt]
+        pictures, each = (range(len(images)), self._sight.visual_tokens) if self._sight else ((), 0)
+        return ids_with_pictures(self._tokenizer, turns, pictures, each, self._harmless(prefix))
 
     def _token_ids(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -124,7 +133,7 @@ class TransformersGenerator:
         return text
 
     def _run(
-        self, token_ids: list[int], adapter: str | None, sampling: dict[str, Any], stop: Sequence[str]
+        self, asked: "_Asked", adapter: str | None, sampling: dict[str, Any], stop: Sequence[str]
     ) -> Iterator[str]:
         from transformers import TextIteratorStreamer
 
@@ -137,7 +146,7 @@ class TransformersGenerator:
         def work() -> None:
             try:
                 with self._turn:
-                    self._generate(token_ids, adapter, sampling, streamer, cancelled)
+                    self._generate(asked, adapter, sampling, streamer, cancelled)
             except (RuntimeError, ValueError) as error:
                 failure.append(GenerationError(f"The language model failed: {error}"))
                 streamer.end()
@@ -154,7 +163,7 @@ class TransformersGenerator:
 
     def _generate(
         self,
-        token_ids: list[int],
+        asked: "_Asked",
         adapter: str | None,
         sampling: dict[str, Any],
         streamer: Any,
@@ -165,10 +174,10 @@ class TransformersGenerator:
 
         stopping = StoppingCriteriaList([_Stopper(cancelled, self._closing)])
         with torch.inference_mode(), self._adapted(adapter) as model:
-            inputs = torch.tensor([token_ids], device=model.device)
+            inputs = _inputs(model, asked)
             model.generate(
-                inputs=inputs,
-                attention_mask=torch.ones_like(inputs),
+                **inputs,
+                attention_mask=torch.ones(1, len(asked.token_ids), dtype=torch.long, device=model.device),
                 streamer=streamer,
                 stopping_criteria=stopping,
                 pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
@@ -187,6 +196,25 @@ class TransformersGenerator:
         if self._adapter_ids:
             self._model.set_adapter(adapter or self._adapter_ids[0])
         yield self._model
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A prompt in tokens, and the visual tokens that take the places of the negative ones."""
+
+    token_ids: list[int]
+    visual: Any = None
+
+
+def _inputs(model: Any, asked: _Asked) -> dict[str, Any]:
+    """What the model reads; embeddings only where there are pictures, whose tokens no text could give back."""
+    import torch
+
+    ids = torch.tensor([asked.token_ids], device=model.device)
+    if asked.visual is None:
+        return {"input_ids": ids}
+    visual = asked.visual.to(model.device)
+    return {"inputs_embeds": embedded(model.get_input_embeddings(), ids, visual)}
 
 
 class _Stopper:

@@ -96,7 +96,7 @@ class TableModel:
             for option in options
         )
 
-    def count_tokens(self, prompt: Prompt) -> int:
+    def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
         return sum(len(turn.content.split()) for turn in prompt)
 
     def close(self) -> None:

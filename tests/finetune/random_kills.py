@@ -25,6 +25,7 @@ from chatbot.model_files import sha256_of
 from chatbot.settings import Settings
 from finetune import lora, model, pipeline, proving  # noqa: F401
 from finetune.order import Order
+from finetune.run import RESULT, TrainProgress
 from finetune.workspace import Workspace
 from tests.finetune.test_pipeline import DATASET, TRAIN, transcripts
 from tests.finetune.tiny_tuning import TinyTools
@@ -73,7 +74,7 @@ class Counting:
     def tell(self, done: int, total: int, message: str = "") -> None:
         self._moments.step()
 
-    def trained(self, figures: lora.TrainProgress) -> None:
+    def trained(self, figures: TrainProgress) -> None:
         self._moments.step()
 
     def is_cancelled(self) -> bool:
@@ -138,7 +139,7 @@ def outcome(data: Path) -> dict[str, Any]:
     """What must not depend on where it was killed."""
     workspace = Workspace(data / "finetune")
     run = workspace.newest_run("conversations")
-    result = json.loads((workspace.run(run) / lora.RESULT).read_text())
+    result = json.loads((workspace.run(run) / RESULT).read_text())
     adapter = workspace.run(run) / "adapter"
     (base,) = (workspace.evaluations / run).glob("base.json")
     return {

@@ -11,11 +11,12 @@ import pytest
 from safetensors.torch import load_file
 
 from chatbot.errors import ModelError
-from finetune import lora
+from finetune import run as run_module
 from finetune.dataset.from_knowledge_base import build_examples
 from finetune.dataset.store import Dataset
 from finetune.errors import TrainingError
-from finetune.lora import TrainProgress, TrainResult, learning_rate, train
+from finetune.lora import train
+from finetune.run import TrainProgress, TrainResult, learning_rate
 from finetune.settings import DatasetSettings, TrainSettings
 from tests.finetune.help_pages import WordBase, documents
 from tests.finetune.tiny import save_tiny_base
@@ -37,6 +38,7 @@ _KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 from finetune.lora import train
+from finetune.run import TrainProgress, TrainResult, learning_rate
 from finetune.settings import TrainSettings
 
 data, out, base, settings, step = sys.argv[1:]
@@ -244,6 +246,6 @@ def test_bf16_is_chosen_on_a_processor_only_where_it_is_faster(
     told = tmp_path / "cpuinfo"
     if flags is not None:
         told.write_text(f"flags : fpu {flags}", encoding="utf-8")
-    monkeypatch.setattr(lora, "_CPU_INFO", told)
+    monkeypatch.setattr(run_module, "_CPU_INFO", told)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert lora._precision(TrainSettings()) == precision
+    assert run_module._precision(TrainSettings()) == precision

@@ -47,7 +47,11 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
-def save_tiny_base(folder: Path) -> Path:
-    tiny_model().save_pretrained(folder)
+def save_tiny_base(folder: Path, word_scale: float = 1.0) -> Path:
+    """A larger `word_scale` lets the model be sure of a word: its embeddings are frozen, and small at first."""
+    model = tiny_model()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(word_scale)
+    model.save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
     return folder

@@ -1,0 +1,249 @@
+"""Trains the projector on screens, alone or together with an adapter for looking (LLaVA's two stages).
+
+The vision tower is frozen and its features are computed once. The language model's own weights never change.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatbot.adapter_files import base_digest
+from chatbot.model_files import sha256_of
+from chatbot.vision.encoder import VisionEncoder
+from chatbot.vision.projector import BaseSpec, ProjectorConfig, build_projector, config_text, save_projector
+from chatbot.vision.sight import ADAPTER_FOLDER
+from finetune.alignment import align, named_of
+from finetune.errors import DatasetError
+from finetune.estimate import estimate, refuse_what_cannot_fit
+from finetune.files import write_atomically
+from finetune.fused import fuse_lora
+from finetune.looking import seal_looking_adapter
+from finetune.lora import default_base, save_adapter
+from finetune.model import add_adapter, load_base
+from finetune.packing import Flat, Pack, flatten, grow_trees, pack
+from finetune.run import (
+    CHECKPOINTS,
+    RATE_FACTOR,
+    OnProgress,
+    Packs,
+    TrainingRun,
+    TrainResult,
+    cpu_multiplies_bf16,
+    schedule,
+)
+from finetune.screens import ROWS, Screen, read_screens
+from finetune.settings import VisionTrainSettings
+from finetune.vision_encoding import EncodedQuestion, ScreenEncoder
+from finetune.vision_scorer import make_vision_scorer, vision_tensors_of
+from finetune.vision_validation import Tally
+from finetune.visual_features import FeatureCache
+
+FEATURES = "features"
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class VisionBase:
+    """The two frozen models, as files, with names for people."""
+
+    llm: Path
+    tower: Path
+    llm_name: str = ""
+    tower_name: str = ""
+
+
+def default_models() -> VisionBase:
+    """The models of the settings."""
+    from chatbot.models import ModelStore, Purpose
+    from chatbot.settings import load_settings
+
+    settings = load_settings()
+    store = ModelStore(settings.models_path, offline=settings.offline)
+    tower = store.resolve(settings.vision_tower, Purpose.VISION)
+    return VisionBase(default_base(), tower, settings.llm, settings.vision_tower)
+
+
+def train_projector(
+    data: Path,
+    out: Path,
+    settings: VisionTrainSettings,
+    models: VisionBase,
+    *,
+    progress: OnProgress = lambda told: None,
+    tell: Tell = lambda name, done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> TrainResult:
+    """Trains a projector, or goes on with the run that was begun in `out`.
+
+    Args:
+        data: Folder with `screens.jsonl` and images.
+        out: Gets the projector's folder, with the adapter in `adapter/` where one is trained too.
+        tell: Called with the name of what is prepared, how much is done, and how much there is.
+
+    Raises:
+        DatasetError: The screens are damaged.
+        ModelError: A model cannot be loaded, or the picture's patches not be joined as the settings say.
+        TrainingError: The run cannot fit, was stopped, or diverged.
+    """
+    return _VisionRun(data, out, settings, models, progress, tell, should_stop).go()
+
+
+class _VisionRun(TrainingRun):
+    _settings: VisionTrainSettings
+
+    def __init__(
+        self,
+        data: Path,
+        out: Path,
+        settings: VisionTrainSettings,
+        models: VisionBase,
+        progress: OnProgress,
+        tell: Tell,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        super().__init__(out, settings, progress, should_stop)
+        self._tell_preparation = tell
+        self._base, self._rows = models.llm, _rows_hash(data)
+        self._kinds: dict[str, float] = {}
+        screens = read_screens(data)
+        held = screens["validation"][: settings.validation_examples]
+        tokenizer, llm = load_base(models.llm)
+        self._features = self._seen(data, models, [*screens["train"], *held])
+        self._config = self._described(models, llm.config.hidden_size)
+        encoder = ScreenEncoder(tokenizer, self._config.visual_tokens, settings)
+        questions = encoder.all_questions(screens["train"])
+        short = [one for one in questions if len(one) <= settings.max_length]
+        packs = self._packed(short)
+        steps = list(schedule(packs, settings))
+        identity = _identity(self._rows, settings, self._config)
+        model = self._built(llm, len(steps))
+        refuse_what_cannot_fit(estimate(model.llm, packs, settings.epochs, settings), settings)
+        self._align(model, short, identity)
+        held_packs = self._packed(encoder.all_questions(held, len(screens["train"])))
+        whole = Packs(steps, held_packs, len(short), len(questions) - len(short))
+        self._begin(model, model, whole, identity)
+
+    def _seen(self, data: Path, models: VisionBase, screens: Sequence[Screen]) -> list[Any]:
+        settings = self._settings
+        encoder = VisionEncoder(
+            models.tower,
+            name=models.tower_name,
+            layer=settings.layer,
+            image_px=settings.image_px,
+            precision="bf16" if cpu_multiplies_bf16() else "fp32",
+        )
+        self._tower = encoder.spec
+        cache = FeatureCache(self._out.parent / FEATURES, encoder)
+        paths = [data / screen.image for screen in screens]
+        return cache.of(paths, lambda done, total: self._tell_preparation("features", done, total))
+
+    def _described(self, models: VisionBase, width: int) -> ProjectorConfig:
+        settings = self._settings
+        base = BaseSpec(models.llm_name or models.llm.name, base_digest(models.llm), width)
+        return ProjectorConfig(
+            self._tower, base, settings.kind, settings.scale_factor, settings.projector_width
+        )
+
+    def _packed(self, questions: Sequence[EncodedQuestion]) -> list[Pack]:
+        return pack(grow_trees(questions, self._settings.pack_tokens), self._settings.pack_tokens)
+
+    def _built(self, llm: Any, steps: int) -> Any:
+        import torch
+
+        llm.requires_grad_(False)
+        if self._accelerator.mixed_precision == "bf16":  # what is frozen is cast once and not in each step
+            llm.to(torch.bfloat16)
+        if self._settings.stage == "joint":
+            llm = add_adapter(llm, self._settings, steps)
+            fuse_lora(llm)
+        return make_vision_scorer(build_projector(self._config), llm).to(self._accelerator.device)
+
+    def _align(self, model: Any, questions: Sequence[EncodedQuestion], identity: str) -> None:
+        """Aligns the projector, or takes up what an earlier process of the same run aligned."""
+        from safetensors.torch import load_file, save
+
+        steps, kept = self._settings.alignment_steps, self._out / f"aligned-{identity[:16]}.safetensors"
+        if not steps:
+            return
+        if not kept.is_file():
+            align(
+                model.projector,
+                model.llm.get_input_embeddings().weight,
+                self._features,
+                named_of(questions),
+                steps=steps,
+                seed=self._settings.seed,
+                is_bf16=cpu_multiplies_bf16(),
+                tell=lambda step, loss: self._tell_preparation(f"alignment {loss:.3f}", step, steps),
+            )
+            self._out.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, save(model.projector.state_dict()))
+        model.projector.load_state_dict(load_file(kept))
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The projector learns faster than the adapter, whose model can already read."""
+        projector = list(self._model.projector.parameters())
+        adapter = [p for p in self._model.llm.parameters() if p.requires_grad]
+        groups = [{"params": projector, RATE_FACTOR: self._settings.projector_rate_factor}]
+        return [*groups, {"params": adapter}] if adapter else groups
+
+    def _tensors(self, flat: Flat) -> dict[str, Any]:
+        return vision_tensors_of(flat, self._features, self._config.visual_tokens, self._accelerator.device)
+
+    def _held_out_loss(self) -> float:
+        """Over all held-out screens; beside it, loss and accuracy by channel and kind, also of blackened pictures."""
+        import torch
+
+        self._scorer.eval()
+        seeing, blind = Tally(), Tally()
+        with torch.inference_mode(), self._accelerator.autocast():
+            for one in self._packs.held:
+                given = self._tensors(flatten(one))
+                for tally, is_blind in ((seeing, False), (blind, True)):
+                    tally.add(one, *_scored(self._model, given, is_blind=is_blind))
+        self._kinds = seeing.figures() | blind.figures("blind_")
+        return seeing.loss
+
+    def _figures(self) -> dict[str, float]:
+        return self._kinds
+
+    def _write_trained(self) -> None:
+        save_projector(self._out, self._model.projector, self._config)
+        if self._settings.stage == "joint":
+            peft = self._out / CHECKPOINTS / ADAPTER_FOLDER
+            save_adapter(self._model.llm, peft)
+            seal_looking_adapter(
+                peft, self._out, self._base, self._config, self._settings, self._rows, self._kinds
+            )
+
+
+def _scored(model: Any, given: Mapping[str, Any], *, is_blind: bool) -> tuple[Any, Any, Any]:
+    """Losses, weights and logits of each target; without the features, a blind model sees the same everywhere."""
+    from torch import nn
+
+    given = dict(given)
+    labels, weights = given.pop("labels"), given.pop("weights")
+    if is_blind and given["features"] is not None:
+        given["features"] = given["features"] * 0
+    logits = model.logits(**given)
+    return nn.functional.cross_entropy(logits, labels, reduction="none"), weights, logits
+
+
+def _identity(rows: str, settings: VisionTrainSettings, config: ProjectorConfig) -> str:
+    """Names the run: what changes its result, not how it is watched."""
+    watched = {"checkpoint_every_s", "tensorboard", "wandb_project", "max_hours", "threads"}
+    text = json.dumps([rows, settings.model_dump(mode="json", exclude=watched), config_text(config)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _rows_hash(data: Path) -> str:
+    try:
+        return sha256_of(data / ROWS)
+    except OSError as error:
+        raise DatasetError(
+            f"There is no {ROWS} in {data}.", "Make screens first, or name their folder."
+        ) from error
