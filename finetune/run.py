@@ -104,6 +104,7 @@ class TrainingRun(ABC):
     ) -> None:
         import torch
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
         from accelerate.utils import set_seed
 
         if settings.threads:
@@ -111,6 +112,7 @@ class TrainingRun(ABC):
         set_seed(settings.seed)
         self._settings, self._out = settings, out
         self._progress, self._should_stop = progress, should_stop
+        AcceleratorState._reset_state()  # what one run of a process computed in would bind the next one
         self._accelerator = Accelerator(mixed_precision=_precision(settings))
 
     @abstractmethod

@@ -123,6 +123,24 @@ def test_a_customer_is_handed_to_an_agent_and_back(chromium: Browser, address: s
     expect(agent.locator("#fd-queue label").filter(has_text=QUESTION)).to_have_count(0)
 
 
+def test_two_customers_are_answered_at_the_same_time(
+    chromium: Browser, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=PATIENCE_MS / 1000)
+    stream = FakeGenerator.stream
+
+    def together(*args: Any, **options: Any) -> Iterator[str]:
+        both.wait()  # breaks, and the answer with it, if the other's turn does not come meanwhile
+        yield from stream(*args, **options)
+
+    monkeypatch.setattr(FakeGenerator, "stream", together)
+    customers = [window(chromium, address) for _ in range(2)]
+    for customer in customers:
+        send(customer, FREE)
+    for customer in customers:
+        expect(answers(customer).last).to_contain_text("within 45 days")
+
+
 def test_a_name_typed_while_the_inbox_loads_is_kept(chromium: Browser, address: str) -> None:
     agent = window(chromium, f"{address}{PATH}")
     expect(agent.locator(".ft-header p").first).not_to_be_empty()

@@ -26,6 +26,7 @@ OPEN_READING_CHARS = 240
 CSS = Path(__file__).with_name("style.css")
 JS = Path(__file__).with_name("page.js")
 ACCEPTED = ["image", "audio", "video", ".txt", ".md", ".csv", ".log", ".json"]
+_ANSWERS_AT_ONCE = 24  # of the 40 threads that Gradio has, so that quick steps find one
 I18N = gr.I18n(en=TEXTS["en"], zh=TEXTS["zh"], **{"zh-CN": TEXTS["zh"]})
 _DOWNLOAD = """(name, type, text) => {
   if (!text) return;
@@ -170,10 +171,12 @@ class _Page:
         opened = [*here, *listing, *shown, *beside]
         self.blocks.load(self._load, here, [*opened, self.box, self.header], show_progress="hidden")
         quiet: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}  # the status line tells
-        self.box.submit(self._send, [self.box, *here], turn, **quiet)
+        # Gradio runs a step for one browser at a time unless told otherwise.
+        answers = {**quiet, "concurrency_limit": _ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+        self.box.submit(self._send, [self.box, *here], turn, **answers)
         self.box.stop(self._stop, None, None, queue=False, **quiet)
-        self.chatbot.example_select(self._send_example, here, turn, **quiet)
-        self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, **quiet)
+        self.chatbot.example_select(self._send_example, here, turn, **answers)
+        self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, **answers)
         self.next.wire(self._send_text, here, turn)
         self.list.input(self._open, [self.list, self.visitor], opened, **quiet)
         self.new.click(self._new, self.visitor, opened, **quiet)
