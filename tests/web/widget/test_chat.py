@@ -52,7 +52,7 @@ def _patience() -> None:
 class BrokenKnowledgeBase(FakeKnowledgeBase):
     """Finds nothing, and says why."""
 
-    def retrieve(self, query: str, top_k: int | None = None, extra: str = "") -> RetrievalResult:
+    def retrieve(self, *_: Any, **__: Any) -> RetrievalResult:
         raise StorageError("The index is broken.")
 
 
