@@ -277,7 +277,7 @@ class Assistant:
         yield StatusChanged(Stage.SEARCHING)
         since_s = time.perf_counter()
         earlier = [m.text for m in turn.conversation.messages if m.role == "user" and m.text]
-        query = standalone_query(observation.said, earlier)
+        query = self._query(observation.said, earlier)
         images = screen_images(self._knowledge_base, observation, self._perceiver.visual_path)
         if query or observation.seen or images:
             turn.result = self._knowledge_base.retrieve(query, extra=observation.seen, images=images)
@@ -288,6 +288,14 @@ class Assistant:
         turn.mark("policy", found_s)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result, turn.decision.decision is Decision.GENERATE)
+
+    def _query(self, said: str, earlier: Sequence[str]) -> str:
+        """What is searched for: with the question before it, unless a FAQ entry is asked for in so many words."""
+        query = standalone_query(said, earlier)
+        if query == said:
+            return query
+        known = self._knowledge_base.retrieve(said).faq[:1]
+        return said if known and known[0].similarity >= self._settings.template_min_similarity else query
 
     def _decide(self, turn: _Turn, observation: Observation) -> PolicyDecision:
         settings, handoff = self._settings, self._handoff

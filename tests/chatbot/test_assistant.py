@@ -32,7 +32,7 @@ from chatbot.messages import (
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import say
-from knowledge_base.documents import Chunk
+from knowledge_base.documents import Chunk, FaqEntry
 from tests.fakes import (
     CODES,
     INVOICE,
@@ -373,6 +373,16 @@ def test_every_turn_says_what_it_perceived_found_and_decided_once(desk: Desk) ->
         for kind in (Perceived, Retrieved, Decided, Done):
             assert sum(isinstance(e, kind) for e in events) == 1
         assert isinstance(events[-1], Done)
+
+
+def test_a_known_question_is_asked_as_it_is_whatever_came_before(desk: Desk) -> None:
+    """ "Why …?" alone would be taken for a follow-up, and answered with the entry that the one before is about."""
+    charged = FaqEntry("twice", "Why was I charged twice?", "One of the two is a hold.")
+    desk.knowledge_base.faq = (INVOICE, charged)
+    desk.answer("Where is the invoice for my Dot?")
+    assert desk.answer(charged.question).text == f"{charged.answer} [1]"
+    desk.answer("Why twice?")
+    assert desk.knowledge_base.queries[-1] != "Why twice?"
 
 
 @pytest.fixture
