@@ -1,12 +1,11 @@
 """Which tuned embedder stands in for the configured one, if any: a small file in the data folder."""
 
 import json
-import os
-import secrets
 from pathlib import Path
 
 from chatbot.errors import StorageError
 from chatbot.settings import Settings
+from knowledge_base.atomic import write_atomically
 
 FOLDER = "embedders"
 _CHOSEN = "chosen.json"
@@ -44,6 +43,4 @@ def choose_embedder(settings: Settings, folder: Path | None) -> None:
     if folder is None:
         file.unlink(missing_ok=True)
         return
-    new = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    new.write_text(json.dumps({"base": settings.embedder, "id": folder.name}), encoding="utf-8")
-    os.replace(new, file)
+    write_atomically(file, json.dumps({"base": settings.embedder, "id": folder.name}).encode())

@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 
 from finetune.evaluation_rows import EvaluationRow
-from finetune.files import write_atomically
 from finetune.protocols import heading_questions, human_questions
 from finetune.recipe import Recipe, unseen_articles
+from knowledge_base.atomic import write_atomically
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.settings import KnowledgeBaseSettings

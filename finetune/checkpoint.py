@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.errors import TrainingError
-from finetune.files import write_atomically
+from knowledge_base.atomic import write_atomically
 
 _LATEST = "latest.json"
 _ADAPTER, _BEST, _OPTIMIZER, _STATE = "adapter", "best", "optimizer", "state.json"

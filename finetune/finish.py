@@ -21,8 +21,8 @@ from chatbot.prompt import PROMPT_FORMAT
 from chatbot.refusal import RefusalRule
 from finetune.errors import ExportError
 from finetune.export import export_gguf, read_peft
-from finetune.files import write_atomically
 from finetune.settings import TrainSettings
+from knowledge_base.atomic import write_atomically
 
 CARD = "card.md"
 

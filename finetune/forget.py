@@ -17,7 +17,6 @@ from chatbot.errors import InputError
 from chatbot.store import ConversationStore
 from finetune import retraining
 from finetune.conversations import SupportConversation
-from finetune.files import write_atomically
 from finetune.forgotten import Forgotten, plain_id
 from finetune.job_files import JobState
 from finetune.page_files import remove_blind_tests, remove_uploads
@@ -32,6 +31,7 @@ from finetune.transcripts import (
     report_path,
 )
 from finetune.workspace import Workspace
+from knowledge_base.atomic import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

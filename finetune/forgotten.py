@@ -6,8 +6,8 @@ from pathlib import Path
 
 from chatbot.errors import StorageError
 from finetune.conversations import SupportConversation
-from finetune.files import write_atomically
 from finetune.pseudonyms import load_salt, pseudonym
+from knowledge_base.atomic import write_atomically
 
 _FILE = "forgotten.json"
 

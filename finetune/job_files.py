@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.errors import FrontdeskError, StorageError
-from finetune.files import write_atomically
+from knowledge_base.atomic import write_atomically
 
 JSON = Any
 """A plain value: text, number, truth value, None, or lists and objects of them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.errors import StorageError
+from knowledge_base import atomic
 
 Record = dict[str, Any]
 
@@ -71,16 +72,10 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         StorageError: The folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        atomic.write_atomically(path, text.encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StorageError(f"{path.name} cannot be written: {error.strerror}.") from error
 
 

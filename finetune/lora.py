@@ -13,12 +13,12 @@ from finetune.dataset.store import Dataset
 from finetune.encoding import encode_all
 from finetune.errors import TrainingError
 from finetune.estimate import estimate, refuse_what_cannot_fit
-from finetune.files import write_atomically
 from finetune.fused import fuse_lora
 from finetune.model import add_adapter, load_base, make_scorer, tensors_of
 from finetune.packing import Encoded, Flat, Pack, Tree, grow_trees, pack
 from finetune.run import OnProgress, Packs, TrainingRun, TrainResult, schedule
 from finetune.settings import TrainSettings
+from knowledge_base.atomic import write_atomically
 
 
 def train(

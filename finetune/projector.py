@@ -18,7 +18,6 @@ from chatbot.vision.sight import ADAPTER_FOLDER
 from finetune.alignment import align, named_of
 from finetune.errors import DatasetError
 from finetune.estimate import estimate, refuse_what_cannot_fit
-from finetune.files import write_atomically
 from finetune.fused import fuse_lora
 from finetune.looking import seal_looking_adapter
 from finetune.lora import default_base, save_adapter
@@ -40,6 +39,7 @@ from finetune.vision_encoding import EncodedQuestion, ScreenEncoder
 from finetune.vision_scorer import make_vision_scorer, vision_tensors_of
 from finetune.vision_validation import Tally
 from finetune.visual_features import FeatureCache
+from knowledge_base.atomic import write_atomically
 
 FEATURES = "features"
 

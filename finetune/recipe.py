@@ -18,8 +18,8 @@ from finetune.dataset.store import Dataset, split_by_source
 from finetune.dataset.topics import COMPANIES, load_topics, out_of_scope_questions, topic_examples
 from finetune.errors import DatasetError
 from finetune.evaluation_rows import read_jsonl
-from finetune.files import write_atomically
 from finetune.settings import DatasetSettings, TrainSettings
+from knowledge_base.atomic import write_atomically
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.settings import KnowledgeBaseSettings

@@ -26,10 +26,10 @@ from chatbot.privacy import (
 from chatbot.settings import Settings
 from finetune.conversations import SupportConversation
 from finetune.errors import RedactionError
-from finetune.files import write_atomically
 from finetune.pseudonyms import load_salt, masked_file_name, masked_id, pseudonym
 from finetune.redaction_report import RedactionReport, load_redaction_report, redaction_report_path
 from finetune.transcripts import dump_conversation, load_conversation
+from knowledge_base.atomic import write_atomically
 
 _VERSION = 1  # a change of what is masked makes older redactions stale
 _BATCH = 32

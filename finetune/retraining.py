@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune.dataset.store import CARD
-from finetune.files import write_atomically
 from finetune.settings import FinetuneSettings
 from finetune.workspace import RUN, Workspace
+from knowledge_base.atomic import write_atomically
 
 _FILE = "retrain.json"
 _OF_A_RUN = ("minutes", "questions", "calibration")

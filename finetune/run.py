@@ -15,11 +15,11 @@ from typing import Any
 from finetune import checkpoint
 from finetune.checkpoint import RunState
 from finetune.errors import TrainingError
-from finetune.files import write_atomically
 from finetune.packing import Flat, Pack, flatten, steps_of
 from finetune.settings import TrainSettings
 from finetune.tracking import Tracker, open_trackers
 from finetune.trained_state import set_trained_tensors, trained_tensors
+from knowledge_base.atomic import write_atomically
 
 CHECKPOINTS = "checkpoints"
 RESULT = "training.json"

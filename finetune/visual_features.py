@@ -10,7 +10,7 @@ from typing import Any
 from chatbot.errors import AttachmentError
 from chatbot.vision.encoder import VisionEncoder, square_of
 from finetune.errors import DatasetError
-from finetune.files import write_atomically
+from knowledge_base.atomic import write_atomically
 
 _BATCH = 8
 

@@ -10,8 +10,8 @@ from typing import Any
 from chatbot.errors import InputError
 from chatbot.settings import Settings
 from finetune.errors import TrainingError
-from finetune.files import write_atomically
 from finetune.jobs import Jobs
+from knowledge_base.atomic import write_atomically
 
 DEFAULT_NAME = "conversations"
 RUN = "run.json"

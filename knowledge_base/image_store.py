@@ -6,13 +6,12 @@ two that write at once do not harm each other.
 
 import contextlib
 import hashlib
-import os
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from knowledge_base.atomic import write_atomically
 from knowledge_base.image_reading import ImageReader, ImageReading
 
 _UNFINISHED_S = 3600
@@ -104,12 +103,4 @@ def _is_old(file: Path, before_s: float) -> bool:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    write_atomically(path, data)

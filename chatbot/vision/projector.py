@@ -16,6 +16,7 @@ from chatbot.adapter_files import base_digest
 from chatbot.errors import ModelError
 from chatbot.model_files import readable_disk_errors
 from chatbot.vision.encoder import TowerSpec, tower_digest
+from knowledge_base.atomic import write_atomically
 
 WEIGHTS = "projector.safetensors"
 CONFIG = "config.json"
@@ -127,8 +128,8 @@ def save_projector(folder: Path, projector: Any, config: ProjectorConfig) -> Non
     }
     with readable_disk_errors(f"the projector {folder.name}"):
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / WEIGHTS, save(weights, {"format": "pt"}))
-        _write(folder / CONFIG, _CONFIG.dump_json(config, indent=1))
+        write_atomically(folder / WEIGHTS, save(weights, {"format": "pt"}))
+        write_atomically(folder / CONFIG, _CONFIG.dump_json(config, indent=1))
 
 
 def read_config(folder: Path) -> ProjectorConfig:
@@ -209,12 +210,6 @@ def read_weights(folder: Path) -> dict[str, Any]:
         return dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{WEIGHTS} of projector {folder.name} is missing or damaged.", _AGAIN) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def config_text(config: ProjectorConfig) -> str:

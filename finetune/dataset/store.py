@@ -12,7 +12,7 @@ from typing import Any
 from chatbot.prompt import PROMPT_FORMAT
 from finetune.dataset.example import Example
 from finetune.errors import DatasetError
-from finetune.files import write_atomically
+from knowledge_base.atomic import write_atomically
 
 PARTS = ("train", "validation", "test")
 CARD = "card.json"

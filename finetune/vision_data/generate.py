@@ -18,7 +18,6 @@ from PIL import Image
 
 from chatbot.errors import InputError
 from chatbot.vision.screen_types import SCREEN_TYPES
-from finetune.files import write_atomically
 from finetune.vision_data.browser import drawing_page
 from finetune.vision_data.captions import caption_of
 from finetune.vision_data.layouts import TEMPLATES, Draft, Template
@@ -28,6 +27,7 @@ from finetune.vision_data.noise import encoded, spoil
 from finetune.vision_data.questions import Asked, questions_about
 from finetune.vision_data.reading import ScreenTruth, read_truth
 from finetune.vision_data.vocabulary import LANGUAGE_WEIGHTS, vocabulary
+from knowledge_base.atomic import write_atomically
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

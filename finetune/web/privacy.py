@@ -9,11 +9,11 @@ from pathlib import Path
 from chatbot.errors import InputError, StorageError
 from chatbot.privacy import PiiType, load_reviewer_terms
 from finetune.errors import RedactionError
-from finetune.files import write_atomically
 from finetune.redact import Redaction, Reviewed, redact_file, review_sample
 from finetune.redaction_report import RedactionReport, load_redaction_report
 from finetune.transcripts import load_report
 from finetune.web.alone import alone
+from knowledge_base.atomic import write_atomically
 
 OpenRedaction = Callable[[Path | None], Redaction]
 _PLACEHOLDER = re.compile(r"<[A-Z_]+>")

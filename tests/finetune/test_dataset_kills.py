@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 _WRITES = """
 import os, random, signal, sys
-import finetune.files
+import knowledge_base.atomic
 rename, left = os.replace, int(sys.argv[1])
 def dying(*names, **more):
     # a file is renamed when it is whole: half of the deaths are just before that, half just after
