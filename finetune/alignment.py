@@ -52,15 +52,16 @@ def align(
     """Trains the projector in place.
 
     Args:
-        embeddings: Of the language model's words, `[vocabulary, width]`.
+        embeddings: Of the language model's words, `[vocabulary, width]`; the projector is on the same device.
         features: Of each picture, `[patches, tower width]`.
-        is_bf16: Multiply in bf16, for processors on which that is faster.
+        is_bf16: Multiply in bf16, where that is faster.
         tell: Called now and then with the step and the mean loss since the last time.
     """
     import torch
 
     torch.manual_seed(seed)
-    looker = _make_looker(projector, embeddings.detach().float(), questions)
+    device = embeddings.device
+    looker = _make_looker(projector, embeddings.detach().float(), questions).to(device)
     optimizer = torch.optim.AdamW(looker.parameters(), lr=_RATE, betas=(0.9, 0.99))
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps, pct_start=0.05)
     by_picture: dict[int, list[Named]] = {}
@@ -70,8 +71,9 @@ def align(
     summed = 0.0
     for step in range(1, steps + 1):
         drawn = chance.sample(sorted(by_picture), min(_SCREENS, len(by_picture)))
-        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
-            loss = looker(torch.stack([features[p].float() for p in drawn]), [by_picture[p] for p in drawn])
+        seen = torch.stack([features[p] for p in drawn]).to(device).float()
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
+            loss = looker(seen, [by_picture[p] for p in drawn])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -101,15 +103,22 @@ def _make_looker(projector: Any, embeddings: Any, questions: Sequence[Named]) ->
 
         def forward(self, features: Any, asked: Sequence[Sequence[Named]]) -> Any:
             visual = self.projector(features)
-            rows = torch.tensor([row for row, some in enumerate(asked) for _ in some])
+            rows = torch.tensor(
+                [row for row, some in enumerate(asked) for _ in some], device=embeddings.device
+            )
             found = self._look(visual, rows, [one for some in asked for one in some])
             logits = self.sharpness * nn.functional.normalize(found, dim=1) @ unit.T
-            wanted = torch.zeros_like(logits)
-            for row, one in enumerate(one for some in asked for one in some):
-                for token in one.answer:
-                    wanted[row, places[token]] += 1.0 / len(one.answer)
+            wanted = self._wanted([one for some in asked for one in some]).to(logits.device)
             named = -(wanted * logits.log_softmax(1)).sum(1).mean()
             return named + _SIZE_WEIGHT * (visual.norm(dim=-1) / size - 1).square().mean()
+
+        def _wanted(self, asked: Sequence[Named]) -> Any:
+            """The share of each word in each answer: `[questions, words]`."""
+            wanted = torch.zeros(len(asked), len(words))
+            for row, one in enumerate(asked):
+                for token in one.answer:
+                    wanted[row, places[token]] += 1.0 / len(one.answer)
+            return wanted
 
         def _look(self, visual: Any, rows: Any, asked: Sequence[Named]) -> Any:
             """What each question finds: `[questions, width]`, the mean over heads of the tokens they look at."""

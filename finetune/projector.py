@@ -177,7 +177,7 @@ class _VisionRun(TrainingRun):
                 named_of(questions),
                 steps=steps,
                 seed=self._settings.seed,
-                is_bf16=cpu_multiplies_bf16(),
+                is_bf16=self._accelerator.mixed_precision == "bf16",
                 tell=lambda step, loss: self._tell_preparation(f"alignment {loss:.3f}", step, steps),
             )
             self._out.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,10 @@ number of the screen. A run that was killed goes on where it stopped.
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,11 @@ from finetune.vision_data.browser import drawing_page
 from finetune.vision_data.captions import caption_of
 from finetune.vision_data.layouts import TEMPLATES, Draft, Template
 from finetune.vision_data.layouts.parts import pointer, system_message
-from finetune.vision_data.look import Look, Split, choose_look
+from finetune.vision_data.look import Look, Split, choose_look, seen_from_afar
 from finetune.vision_data.noise import encoded, spoil
-from finetune.vision_data.questions import Asked, questions_about
+from finetune.vision_data.questions import MOST_SIGHT, MOST_SIGHT_TRAINED, Asked, questions_about
 from finetune.vision_data.reading import ScreenTruth, read_truth
+from finetune.vision_data.screenshots import screenshot_rows
 from finetune.vision_data.vocabulary import LANGUAGE_WEIGHTS, vocabulary
 from knowledge_base.atomic import write_atomically
 
@@ -36,10 +38,12 @@ Told = Callable[[int, int], None]
 SCREENS_FILE = "screens.jsonl"
 _PARTIAL_FILE = "screens.jsonl.part"
 _RECIPE_FILE = "recipe.json"
-_VERSION = 1
+_VERSION = 2
 _SPLITS: tuple[Split, ...] = (*("train",) * 12, "validation", "test", "test")
 """Of each 15 screens, 12 are for training."""
 _CROPPED, _MOST_CROPPED = 0.25, 0.06
+_FAR = 0.3
+"""Share of the training screens with more window around the same words, as on real desktops."""
 _POINTER, _SYSTEM_MESSAGE = 0.3, 0.04
 
 
@@ -67,35 +71,55 @@ class Plan:
         return f"images/{self.number + 1:06}.jpg"
 
 
-def generate_screens(folder: Path, count: int, seed: int, tell: Told = lambda done, total: None) -> Path:
+def generate_screens(
+    folder: Path,
+    count: int,
+    seed: int,
+    tell: Told = lambda done, total: None,
+    screenshots: Path | None = None,
+) -> Path:
     """Draws the screens that are missing.
 
     Args:
         folder: Where they go; empty, or begun with the same seed and count.
         count: Screens in all, of which an eighth and a bit is for validation and testing.
         tell: Called with the screens done and their number.
+        screenshots: Folder of screenshot sets whose labelled ones are added for training; none when None.
 
     Returns:
         The file with the truth.
 
     Raises:
         InputError: The folder holds something else.
+        DatasetError: A labelled screenshot is missing.
         NoBrowserError: No Chromium can be started.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    _claim(folder, {"version": _VERSION, "count": count, "seed": seed})
+    recipe = {"version": _VERSION, "count": count, "seed": seed, "screenshots": screenshots is not None}
+    _claim(folder, recipe)
     target, partial = folder / SCREENS_FILE, folder / _PARTIAL_FILE
     if target.exists():
         return target
     done = _keep_whole_lines(partial)
-    with drawing_page() as page, partial.open("a", encoding="utf-8") as out:
-        for number in range(done, count):
-            row = draw(page, plan(number, seed), folder)
+    with partial.open("a", encoding="utf-8") as out:
+        for row in _missing_rows(folder, done, count, seed, screenshots):
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
             out.flush()
-            tell(number + 1, count)
+            done += 1
+            tell(min(done, count), count)
     partial.replace(target)
     return target
+
+
+def _missing_rows(
+    folder: Path, done: int, count: int, seed: int, screenshots: Path | None
+) -> Iterator[dict[str, Any]]:
+    if done < count:
+        with drawing_page() as page:
+            for number in range(done, count):
+                yield draw(page, plan(number, seed), folder)
+    if screenshots:
+        yield from islice(screenshot_rows(folder, screenshots, seed), max(0, done - count), None)
 
 
 def plan(number: int, seed: int) -> Plan:
@@ -105,6 +129,8 @@ def plan(number: int, seed: int) -> Plan:
     template = _template(number, split, rng)
     language = rng.choices(list(LANGUAGE_WEIGHTS), list(LANGUAGE_WEIGHTS.values()))[0]
     look = choose_look(split, template.sizes_px, rng)
+    if split == "train" and template.screen_type != "device_photo" and rng.random() < _FAR:
+        look = seen_from_afar(look, rng)
     draft = Draft(rng, look, vocabulary(language), template.screen_type)
     return Plan(
         number, split, template, language, look, _clip(look, rng), page_of(template.build(draft), draft), rng
@@ -131,6 +157,7 @@ def row_of(planned: Plan, truth: ScreenTruth) -> dict[str, Any]:
     """The line of `screens.jsonl`."""
     kind = planned.template.screen_type
     asked = Asked(truth, kind, planned.language, vocabulary(planned.language), _questions_rng(planned))
+    most_sight = MOST_SIGHT_TRAINED if planned.split == "train" else MOST_SIGHT
     return {
         "image": planned.image,
         "screen_type": kind,
@@ -141,7 +168,7 @@ def row_of(planned: Plan, truth: ScreenTruth) -> dict[str, Any]:
         "split": planned.split,
         "ocr_text": "\n".join(truth.lines),
         "caption": caption_of(truth, kind),
-        "questions": [asdict(question) for question in questions_about(asked)],
+        "questions": [asdict(question) for question in questions_about(asked, most_sight)],
     }
 
 
@@ -190,7 +217,7 @@ def _questions_rng(planned: Plan) -> Random:
     return Random(name)  # noqa: S311 - data, not secrets
 
 
-def _claim(folder: Path, recipe: dict[str, int]) -> None:
+def _claim(folder: Path, recipe: Mapping[str, int]) -> None:
     path = folder / _RECIPE_FILE
     if not path.exists():
         write_atomically(path, json.dumps(recipe).encode())

@@ -2,7 +2,7 @@
 
 import colorsys
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from random import Random
 from typing import Literal
@@ -103,6 +103,14 @@ def choose_look(split: Split, sizes: tuple[tuple[int, int], ...], rng: Random) -
     size = rng.choice(sizes)
     font = round(min(size) / rng.uniform(22, 29))
     return Look(theme, shade_of(name, rng), name, size, font)
+
+
+def seen_from_afar(look: Look, rng: Random) -> Look:
+    """The same look in a larger window, wider or taller than the usual ones, so that everything on it is smaller."""
+    width, height = look.size_px
+    return replace(
+        look, size_px=(round(width * rng.uniform(1.1, 2.0)), round(height * rng.uniform(0.8, 1.6)))
+    )
 
 
 def shade_of(accent: str, rng: Random) -> str:

@@ -35,7 +35,10 @@ INKS = {
 _YES_NO = ("yes", "no")
 _SIDES = ("left", "right")
 _CHOICES = 4
-_MOST_SIGHT = 3
+MOST_SIGHT = 3
+"""Most questions that need sight about one screen; each screen of a measurement counts about as much."""
+MOST_SIGHT_TRAINED = 9
+"""The same in training, where the questions of a screen share its visual tokens and cost little."""
 _MOST_OCR = 2
 _THEME_LAST = 0.65
 """How often the theme, which every screen has, is asked for only when there is little else to ask."""
@@ -93,15 +96,21 @@ _ASK_FOR_NOTHING = 0.4
 Maker = Callable[[Asked], Iterator[Question]]
 
 
-def questions_about(asked: Asked) -> tuple[Question, ...]:
-    """The screen type, up to three questions for the eye and up to two for the text."""
+def questions_about(asked: Asked, most_sight: int = MOST_SIGHT) -> tuple[Question, ...]:
+    """The screen type, up to `most_sight` questions for the eye and up to two for the text."""
     sight = [question for maker in _SIGHT for question in maker(asked)]
     asked.rng.shuffle(sight)
     if asked.rng.random() < _THEME_LAST:
         sight.sort(key=lambda question: question.question in _phrasings()["theme"])
     text = [question for maker in _TEXT for question in maker(asked)]
     asked.rng.shuffle(text)
-    return (_screen_type(asked), *_one_of_each(sight, _MOST_SIGHT), *text[:_MOST_OCR])
+    return (_screen_type(asked), *_one_of_each(sight, most_sight), *text[:_MOST_OCR])
+
+
+def screen_type_question(name: str, rng: Random) -> Question:
+    """Asks for the screen type, `name`, of a picture of which nothing else is known."""
+    words = rng.choice(_phrasings()["screen_type"])
+    return Question(words, name, "screen_type", "sight", tuple(SCREEN_TYPES.values()))
 
 
 def _one_of_each(found: Sequence[Question], most: int) -> list[Question]:

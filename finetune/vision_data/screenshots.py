@@ -1,0 +1,79 @@
+"""Real screenshots among the drawn ones: what a person said they show, as rows of `screens.jsonl`.
+
+`screenshots.json` names files of the help centre OfficeDocs-Support below a folder of screenshot sets, and the screen
+type of each. None of its articles has a screenshot among those that `evaluate vision` measures on.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from PIL import Image
+
+from chatbot.errors import AttachmentError
+from chatbot.media import open_plain
+from chatbot.vision.screen_types import SCREEN_TYPES
+from finetune.errors import DatasetError
+from finetune.vision_data.noise import encoded, spoil
+from finetune.vision_data.questions import screen_type_question
+
+_COPIES = 4
+_SMALLEST_PART = 0.6
+_MAX_PIXELS = 40_000_000
+
+
+def screenshot_rows(folder: Path, sets: Path, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of the labelled screenshots; their pictures are written into `folder` before each.
+
+    Each stands there once as it is and three times cropped and spoilt. The rows are for training.
+
+    Args:
+        folder: Folder of the drawn screens.
+        sets: Folder of the screenshot sets.
+
+    Raises:
+        DatasetError: A screenshot is missing or damaged.
+    """
+    labels = json.loads((files("finetune.vision_data") / "screenshots.json").read_text("utf-8"))
+    for name, kind in labels.items():
+        image = _opened(sets / name)
+        for copy in range(_COPIES):
+            rng = Random(f"{seed}/{name}/{copy}")  # noqa: S311 (data, not secrets)
+            path = f"images/{Path(name).parts[0]}-{Path(name).stem}-{copy}.jpg"
+            (folder / path).write_bytes(encoded(_changed(image, rng) if copy else image, rng))
+            yield _row(path, kind, rng)
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        image, _ = open_plain(path.read_bytes(), path.name, _MAX_PIXELS)
+    except (OSError, AttachmentError) as error:
+        raise DatasetError(
+            f"The screenshot {path.name} cannot be read.", "Name the folder that holds the screenshot sets."
+        ) from error
+    return image
+
+
+def _changed(image: Image.Image, rng: Random) -> Image.Image:
+    width, height = (round(side * rng.uniform(_SMALLEST_PART, 1)) for side in image.size)
+    left, top = rng.randint(0, image.width - width), rng.randint(0, image.height - height)
+    return spoil(image.crop((left, top, left + width, top + height)), rng, photo=False)
+
+
+def _row(path: str, kind: str, rng: Random) -> dict[str, Any]:
+    return {
+        "image": path,
+        "screen_type": kind,
+        "title": "",
+        "template": "screenshot",
+        "theme": "",
+        "language": "",
+        "split": "train",
+        "ocr_text": "",
+        "caption": "",
+        "questions": [asdict(screen_type_question(SCREEN_TYPES[kind], rng))],
+    }
