@@ -33,8 +33,8 @@ class DatasetSettings(_Group):
     """Share of contexts with an earlier question and answer."""
     clarify_share: float = Field(0.02, ge=0, le=1)
     """Share of contexts with a question too vague to answer, which is asked back."""
-    shuffle_share: float = Field(0.35, ge=0, le=1)
-    """Share of contexts whose passages are not in the retriever's order."""
+    shuffle_share: float = Field(0.1, ge=0, le=1)
+    """Share of questions whose passages are not in the retriever's order."""
     augment_share: float = Field(0.4, ge=0, le=1)
     """Share of questions in lower case, in keywords, with slips of the keyboard."""
     instruction_share: float = Field(0.05, ge=0, le=1)

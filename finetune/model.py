@@ -121,16 +121,16 @@ def tensors_of(flat: Flat, device: Any, *, with_mask: bool = True) -> dict[str, 
     """A flattened pack as the scorer's arguments; the mask `[1, 1, tokens, tokens]` is true where one may look."""
     import torch
 
-    segments = torch.tensor(flat.segments)
-    parents = torch.tensor(flat.parents)[segments]
-    positions = torch.tensor(flat.positions)
+    segments = torch.tensor(flat.segments, device=device)
+    parents = torch.tensor(flat.parents, device=device)[segments]
+    positions = torch.tensor(flat.positions, device=device)
     same = (segments[:, None] == segments[None, :]) | (parents[:, None] == segments[None, :])
     mask = same & (positions[None, :] <= positions[:, None])
     predictors, labels, weights = zip(*flat.targets, strict=True)
     return {
         "input_ids": torch.tensor([flat.input_ids], device=device),
-        "positions": positions[None].to(device),
-        "mask": mask[None, None].to(device) if with_mask else None,
+        "positions": positions[None],
+        "mask": mask[None, None] if with_mask else None,
         "predictors": torch.tensor(predictors, device=device),
         "labels": torch.tensor(labels, device=device),
         "weights": torch.tensor(weights, device=device),

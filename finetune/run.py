@@ -155,6 +155,7 @@ class TrainingRun(ABC):
         """All remaining steps, then the best weights into the folder."""
         self._begun, self._saved = time.monotonic(), time.monotonic()
         self._done_before = self._state.step
+        self._tokens_alone = self._tokens_computed = 0
         trackers = open_trackers(self._settings, self._out)
         stopped_early = self._state.waited >= self._settings.patience
         try:
@@ -251,16 +252,18 @@ class TrainingRun(ABC):
         state, steps = self._state, self._packs.steps
         elapsed = max(1e-9, time.monotonic() - self._begun)
         done = state.step - self._done_before
-        since = [one for step in steps[self._done_before : state.step] for one in step]
+        packs = steps[state.step - 1]
+        self._tokens_alone += sum(one.tokens_alone for one in packs)
+        self._tokens_computed += sum(one.tokens for one in packs)
         told = TrainProgress(
             step=state.step,
             steps=len(steps),
-            tokens=sum(one.tokens_alone for one in steps[state.step - 1]),
+            tokens=sum(one.tokens_alone for one in packs),
             loss=state.loss,
             validation_loss=state.history[-1][1] if state.history else None,
             learning_rate=learning_rate(state.step - 1, len(steps), self._settings),
-            tokens_per_s=sum(one.tokens_alone for one in since) / elapsed,
-            computed_tokens_per_s=sum(one.tokens for one in since) / elapsed,
+            tokens_per_s=self._tokens_alone / elapsed,
+            computed_tokens_per_s=self._tokens_computed / elapsed,
             remaining_s=elapsed / done * (len(steps) - state.step),
         )
         self._progress(told)

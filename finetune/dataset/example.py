@@ -76,3 +76,8 @@ class Context:
 def marked(sentences: Sequence[str], number: int) -> str:
     """An answer of several sentences, each beginning with the mark of its passage."""
     return " ".join(f"[{number}] {sentence}" for sentence in sentences)
+
+
+def neighbours_first(examples: Sequence[Example]) -> list[Example]:
+    """The examples so that prompts with a long common beginning stand together; training computes it once."""
+    return sorted(examples, key=lambda example: [turn.content for turn in example.prompt])

@@ -13,7 +13,7 @@ from chatbot.citations import facts
 from chatbot.generators.base import ChatTurn
 from chatbot.prompt import Passage
 from chatbot.text import content_words
-from finetune.dataset.example import Context, Example, marked
+from finetune.dataset.example import Context, Example, marked, neighbours_first
 from finetune.dataset.questions import (
     absent_question,
     heading_question,
@@ -121,7 +121,7 @@ class _Builder:
         for asked in others[: self._settings.questions_per_context - 1]:
             examples.append(self._example(asked, passages, shared))
         examples += self._extras(anchor, passages, shared)
-        return [example for example in examples if example]
+        return neighbours_first([example for example in examples if example])
 
     def _ask(self, section: Section) -> _Asked:
         rng, settings = self._rng, self._settings
@@ -147,10 +147,14 @@ class _Builder:
         if not gold:
             return []
         order = [chunk for chunk in hits if chunk is gold[0] or chunk in others]
-        chosen = order[:wanted] if gold[0] in order[:wanted] else [*order[: wanted - 1], gold[0]]
+        return order[:wanted] if gold[0] in order[:wanted] else [*order[: wanted - 1], gold[0]]
+
+    def _as_found(self, question: str, passages: Sequence[Chunk]) -> list[Chunk]:
+        """The passages in the order in which this question finds them, as in serving; now and then in any order."""
         if self._rng.random() < self._settings.shuffle_share:
-            self._rng.shuffle(chosen)
-        return chosen
+            return self._rng.sample(passages, len(passages))
+        hits = [hit.chunk.id for hit in self._knowledge_base.retrieve(question, _NEIGHBOURS).chunks]
+        return sorted(passages, key=lambda one: hits.index(one.id) if one.id in hits else len(hits))
 
     def _fits(self, passages: Sequence[Chunk]) -> bool:
         settings = self._settings
@@ -178,6 +182,8 @@ class _Builder:
         return [s for s in found if chunk.start <= s.sentences[0].start and s.sentences[0].end <= chunk.end]
 
     def _example(self, asked: _Asked, passages: Sequence[Chunk], context: Context) -> Example | None:
+        passages = self._as_found(asked.question, passages)
+        context = replace(context, passages=_numbered(passages))
         gold = _gold(asked, passages)
         if not gold:
             if _may_answer(asked, passages):
@@ -198,17 +204,16 @@ class _Builder:
             evidence = "\n".join(passage.embedding_text for passage in passages)
             question = absent_question(anchor.heading, evidence, rng)
             if question:
-                extras.append(
-                    context.refusal(self._vary(question), source=anchor.source, kind="absent detail")
-                )
+                asked = self._vary(question)
+                found = replace(context, passages=_numbered(self._as_found(asked, passages)))
+                extras.append(found.refusal(asked, source=anchor.source, kind="absent detail"))
         if rng.random() < settings.clarify_share:
             question = vague_question(rng)
             extras.append(context.example(question, CLARIFY, kind="clarify", source=anchor.source, gold=-1))
         return extras
 
     def _context(self, chunks: Sequence[Chunk]) -> Context:
-        passages = tuple(Passage.of(number, chunk) for number, chunk in enumerate(chunks, 1))
-        context = Context(self._rng.choice(self._companies), passages)
+        context = Context(self._rng.choice(self._companies), _numbered(chunks))
         chance = self._rng.random()
         if chance < self._settings.screen_share:
             return replace(context, seen=_screen(chunks, self._rng))
@@ -221,6 +226,10 @@ class _Builder:
         asked = self._ask(self._rng.choice(self._sections))
         answer = marked([sentence.text for sentence in asked.answer], 1)
         return (ChatTurn("user", asked.question), ChatTurn("assistant", answer))
+
+
+def _numbered(chunks: Sequence[Chunk]) -> tuple[Passage, ...]:
+    return tuple(Passage.of(number, chunk) for number, chunk in enumerate(chunks, 1))
 
 
 def _gold(asked: _Asked, passages: Sequence[Chunk]) -> int:

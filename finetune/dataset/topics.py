@@ -8,8 +8,9 @@ import csv
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatbot.prompt import Passage
-from finetune.dataset.example import Context, Example, marked
+from finetune.dataset.example import Context, Example, marked, neighbours_first
 from finetune.dataset.questions import absent_question, sentence_question, varied
 from finetune.errors import DatasetError
 from knowledge_base.embed import TextEmbedder
@@ -135,7 +136,10 @@ def topic_examples(
             passages, absent = _siblings(topics[anchor], rng)
         else:
             passages, absent = _neighbours(topics, near[anchor], anchor, rng)
-        yield from _examples(passages, absent, rng, out_of_scope, f"topic-{number}")
+        found = _finder(passages, embedder)
+        yield from neighbours_first(
+            list(_examples(passages, absent, rng, out_of_scope, f"topic-{number}", found))
+        )
 
 
 def _nearest(topics: Sequence[Topic], embedder: TextEmbedder) -> list[list[int]]:
@@ -171,23 +175,47 @@ def _examples(
     rng: random.Random,
     out_of_scope: Sequence[str],
     source: str,
+    found: Callable[[str], list[int]],
 ) -> Iterator[Example]:
-    numbered = [
-        Passage(n, f"topic-{n}", filled.title, "", " ".join(filled.sentences))
-        for n, filled in enumerate(passages, 1)
-    ]
-    context = Context(rng.choice(COMPANIES), tuple(numbered))
+    company = rng.choice(COMPANIES)
+
+    def context(question: str) -> Context:
+        return Context(company, tuple(_numbered(passages, found(question))))
+
     order = [*range(len(passages)), rng.randrange(len(passages)), rng.randrange(len(passages))]
     seen: set[str] = set()
     for index in order:
         question, answer = passages[index].ask(rng)
         if question not in seen:
             seen.add(question)
-            yield context.example(
-                _vary(question, rng), marked(answer, index + 1), kind="topic", source=source, gold=index + 1
+            gold = found(question).index(index) + 1
+            yield context(question).example(
+                _vary(question, rng), marked(answer, gold), kind="topic", source=source, gold=gold
             )
+    numbered = _numbered(passages, range(len(passages)))
     for question in islice(_unanswered(numbered, absent, rng, out_of_scope), 2):
-        yield context.refusal(_vary(question, rng), source=source)
+        yield context(question).refusal(_vary(question, rng), source=source)
+
+
+def _numbered(passages: Sequence[_Filled], order: Iterable[int]) -> list[Passage]:
+    """The passages in an order, numbered from 1."""
+    shown = [passages[place] for place in order]
+    return [
+        Passage(n, f"topic-{n}", one.title, "", " ".join(one.sentences)) for n, one in enumerate(shown, 1)
+    ]
+
+
+def _finder(passages: Sequence[_Filled], embedder: TextEmbedder) -> Callable[[str], list[int]]:
+    """Gives the places of the passages in the order in which a question finds them."""
+    vectors = embedder.encode([f"{one.title}\n{' '.join(one.sentences)}" for one in passages])
+
+    @cache
+    def found(question: str) -> tuple[int, ...]:
+        return tuple(
+            int(place) for place in np.argsort(-(vectors @ embedder.encode([question])[0]), kind="stable")
+        )
+
+    return lambda question: list(found(question))
 
 
 def _unanswered(
