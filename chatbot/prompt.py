@@ -23,6 +23,8 @@ _SYSTEM = (
     "passage in brackets, like [1]. If the passages do not hold the answer, say: [0] I do not know."
 )
 _CUT = " … "
+_SCREEN_SAYS = "The customer's screenshot says:"
+_QUESTION = "Question:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,21 @@ def render_conversation(
     """System turn, earlier turns, and one user turn with passages, screen text and question."""
     parts = [f"[{p.number}] {p.title}\n{p.text}" for p in passages]
     if question.seen:
-        parts.append(f"The customer's screenshot says:\n{question.seen}")
-    parts.append(f"Question: {question.said or 'What does this screen mean and what should I do?'}")
+        parts.append(f"{_SCREEN_SAYS}\n{question.seen}")
+    parts.append(f"{_QUESTION} {question.said or 'What does this screen mean and what should I do?'}")
     return [
         ChatTurn("system", _SYSTEM.format(company=company)),
         *history,
         ChatTurn("user", "\n\n".join(parts)),
     ]
+
+
+def with_screen_text(content: str, seen: str) -> str:
+    """A rendered user turn that has no screen text, with one, where `render_conversation` would put it."""
+    if not seen or f"\n\n{_SCREEN_SAYS}" in content:
+        return content
+    before, question, asked = content.rpartition(f"{_QUESTION} ")
+    return f"{before}{_SCREEN_SAYS}\n{seen}\n\n{question}{asked}"
 
 
 @dataclass(frozen=True, slots=True)

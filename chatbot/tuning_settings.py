@@ -145,6 +145,8 @@ class VisionTrainSettings(TrainSettings):
     """Share of the screens that are also asked about with picture and text."""
     ocr_share: float = Field(0.05, ge=0, le=1)
     """Share of the screens that are also asked about with their text alone."""
+    mixed_share: float = Field(0.1, ge=0, le=1)
+    """Share of the examples of answering from passages, if there are any, that are shown a screen as well."""
     answer_weight: float = Field(3.0, gt=0)
     """Weight of an answer's token; those of descriptions, which are longer, have 1."""
     pack_tokens: int = Field(512, ge=64)

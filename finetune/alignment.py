@@ -34,7 +34,7 @@ def named_of(questions: Sequence[EncodedQuestion]) -> list[Named]:
     return [
         Named(one.picture, one.words, tuple(label for label in one.labels if label != IGNORE)[:-1])
         for one in questions
-        if one.picture >= 0
+        if one.picture >= 0 and one.words
     ]  # an answer without the end of its turn
 
 

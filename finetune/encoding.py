@@ -18,11 +18,7 @@ def encode(tokenizer: Any, example: Example, mark_weight: float = 1.0) -> Encode
         mark_weight: Weight of the number in the mark that begins the answer: it chooses the passage or refuses.
     """
     prompt = prompt_ids(tokenizer, example.prompt)
-    answer = list(tokenizer(example.answer, add_special_tokens=False)["input_ids"])
-    answer.append(tokenizer.eos_token_id)
-    weights = [1.0] * len(answer)
-    if _LEADING_MARK.match(example.answer) and len(answer) > 1:
-        weights[1] = mark_weight
+    answer, weights = answer_of(tokenizer, example, mark_weight)
     return Encoded(
         (*prompt, *answer),
         (*([IGNORE] * len(prompt)), *answer),
@@ -30,11 +26,26 @@ def encode(tokenizer: Any, example: Example, mark_weight: float = 1.0) -> Encode
     )
 
 
+def answer_of(tokenizer: Any, example: Example, mark_weight: float) -> tuple[list[int], list[float]]:
+    """The answer and the end of its turn in tokens, and the weight of each in the loss."""
+    answer = list(tokenizer(example.answer, add_special_tokens=False)["input_ids"])
+    answer.append(tokenizer.eos_token_id)
+    weights = [1.0] * len(answer)
+    if _LEADING_MARK.match(example.answer) and len(answer) > 1:
+        weights[1] = mark_weight
+    return answer, weights
+
+
 def prompt_ids(tokenizer: Any, prompt: Sequence[ChatTurn]) -> list[int]:
     """The prompt in tokens, up to where the assistant begins to speak."""
-    messages = [{"role": turn.role, "content": harmless(tokenizer, turn.content)} for turn in prompt]
+    messages = [{"role": t.role, "content": t.content} for t in harmless_turns(tokenizer, prompt)]
     encoded = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)
     return list(encoded["input_ids"])
+
+
+def harmless_turns(tokenizer: Any, prompt: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """The prompt with control tokens split where they stand in somebody's text."""
+    return [ChatTurn(turn.role, harmless(tokenizer, turn.content)) for turn in prompt]
 
 
 def harmless(tokenizer: Any, text: str) -> str:

@@ -16,6 +16,7 @@ from chatbot.vision.encoder import VisionEncoder
 from chatbot.vision.projector import BaseSpec, ProjectorConfig, build_projector, config_text, save_projector
 from chatbot.vision.sight import ADAPTER_FOLDER
 from finetune.alignment import align, named_of
+from finetune.dataset.store import Dataset
 from finetune.errors import DatasetError
 from finetune.estimate import estimate, refuse_what_cannot_fit
 from finetune.fused import fuse_lora
@@ -37,6 +38,7 @@ from finetune.screens import ROWS, Screen, read_screens
 from finetune.settings import VisionTrainSettings
 from finetune.vision_encoding import EncodedQuestion, ScreenEncoder
 from finetune.vision_scorer import make_vision_scorer, vision_tensors_of
+from finetune.vision_texts import TextEncoder
 from finetune.vision_validation import Tally
 from finetune.visual_features import FeatureCache
 from knowledge_base.atomic import write_atomically
@@ -73,6 +75,7 @@ def train_projector(
     settings: VisionTrainSettings,
     models: VisionBase,
     *,
+    texts: Path | None = None,
     progress: OnProgress = lambda told: None,
     tell: Tell = lambda name, done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -82,6 +85,7 @@ def train_projector(
     Args:
         data: Folder with `screens.jsonl` and images.
         out: Gets the projector's folder, with the adapter in `adapter/` where one is trained too.
+        texts: A saved dataset of answers from passages, which the adapter learns as well; none when None.
         tell: Called with the name of what is prepared, how much is done, and how much there is.
 
     Raises:
@@ -89,7 +93,7 @@ def train_projector(
         ModelError: A model cannot be loaded, or the picture's patches not be joined as the settings say.
         TrainingError: The run cannot fit, was stopped, or diverged.
     """
-    return _VisionRun(data, out, settings, models, progress, tell, should_stop).go()
+    return _VisionRun(data, out, settings, models, texts, progress, tell, should_stop).go()
 
 
 class _VisionRun(TrainingRun):
@@ -101,6 +105,7 @@ class _VisionRun(TrainingRun):
         out: Path,
         settings: VisionTrainSettings,
         models: VisionBase,
+        texts: Path | None,
         progress: OnProgress,
         tell: Tell,
         should_stop: Callable[[], bool],
@@ -115,15 +120,18 @@ class _VisionRun(TrainingRun):
         self._features = self._seen(data, models, [*screens["train"], *held])
         self._config = self._described(models, llm.config.hidden_size)
         encoder = ScreenEncoder(tokenizer, self._config.visual_tokens, settings)
-        questions = encoder.all_questions(screens["train"])
+        dataset = Dataset.load(texts) if texts else Dataset(())
+        beside = TextEncoder(tokenizer, screens["train"], 0, self._config.visual_tokens, settings)
+        questions = [*encoder.all_questions(screens["train"]), *beside.encode_all(dataset.train)]
         short = [one for one in questions if len(one) <= settings.max_length]
         packs = self._packed(short)
         steps = list(schedule(packs, settings))
-        identity = _identity(self._rows, settings, self._config)
+        identity = _identity(self._rows, dataset, settings, self._config)
         model = self._built(llm, len(steps))
         refuse_what_cannot_fit(estimate(model.llm, packs, settings.epochs, settings), settings)
         self._align(model, short, identity)
-        held_packs = self._packed(encoder.all_questions(held, len(screens["train"])))
+        held_texts = beside.encode_all(dataset.validation[: settings.validation_examples])
+        held_packs = self._packed([*encoder.all_questions(held, len(screens["train"])), *held_texts])
         whole = Packs(steps, held_packs, len(short), len(questions) - len(short))
         self._begin(model, model, whole, identity)
 
@@ -233,10 +241,12 @@ def _scored(model: Any, given: Mapping[str, Any], *, is_blind: bool) -> tuple[An
     return nn.functional.cross_entropy(logits, labels, reduction="none"), weights, logits
 
 
-def _identity(rows: str, settings: VisionTrainSettings, config: ProjectorConfig) -> str:
+def _identity(rows: str, texts: Dataset, settings: VisionTrainSettings, config: ProjectorConfig) -> str:
     """Names the run: what changes its result, not how it is watched."""
     watched = {"checkpoint_every_s", "tensorboard", "wandb_project", "max_hours", "threads"}
-    text = json.dumps([rows, settings.model_dump(mode="json", exclude=watched), config_text(config)])
+    text = json.dumps(
+        [rows, texts.hash, settings.model_dump(mode="json", exclude=watched), config_text(config)]
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 

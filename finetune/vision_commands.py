@@ -25,6 +25,12 @@ err = Console(stderr=True)
 def vision(
     data: Annotated[Path, typer.Option(help="Folder with screens.jsonl and images.")],
     to: Annotated[Path, typer.Option("--out", help="Folder of the projector.")] = Path("projector"),
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Dataset of answers from passages to learn beside the screens."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting of `finetune.vision.`, as stage=projector; may be repeated."),
@@ -37,7 +43,9 @@ def vision(
     with readable_errors(), Progress(console=err) as shown:
         chosen = _chosen(load_settings().finetune.vision, settings)
         bars = _Bars(shown)
-        found = train_projector(data, to, chosen, default_models(), progress=bars.trained, tell=bars.prepared)
+        found = train_projector(
+            data, to, chosen, default_models(), texts=texts, progress=bars.trained, tell=bars.prepared
+        )
     if as_json:
         print_json({**asdict(found), "folder": str(found.folder)})
     else:

@@ -17,7 +17,8 @@ from finetune.packing import IGNORE, Encoded
 from finetune.screens import AskedOfScreen, Screen
 from finetune.settings import VisionTrainSettings
 
-Channel = Literal["vision", "both", "ocr"]
+Channel = Literal["vision", "both", "ocr", "text", "mixed"]
+_NEEDS: dict[Channel, set[str]] = {"vision": {"sight"}, "ocr": {"ocr"}, "both": {"sight", "ocr"}}
 CAPTION, SCREEN_TYPE = "caption", "screen_type"
 
 
@@ -26,7 +27,8 @@ class EncodedQuestion(Encoded):
     """A question in tokens, and how its answer is judged.
 
     Attributes:
-        channel: Whether it comes with the picture, with the screen's text, or with both.
+        channel: Whether it comes with the picture, with the screen's text, or with both; `text` and `mixed` are no
+            questions about a screen but answers from passages, `mixed` with a screen beside them.
         picture: Number of its picture; -1 without one.
         words: The question alone, in tokens.
         options: The first token of each choice; empty where they do not tell the choices apart.
@@ -116,7 +118,7 @@ def channels_of(screen: Screen, settings: VisionTrainSettings) -> list[Channel]:
 
 
 def _asked(screen: Screen, channel: Channel, settings: VisionTrainSettings) -> Iterator[AskedOfScreen]:
-    needs = {"vision": {"sight"}, "ocr": {"ocr"}, "both": {"sight", "ocr"}}[channel]
+    needs = _NEEDS[channel]
     kinds = {SCREEN_TYPE} if channel == "vision" else set()  # reading may tell it, and looking always should
     questions = [one for one in screen.questions if one.needs in needs or one.kind in kinds]
     chance = random.Random(f"{settings.seed}/{screen.image}/{channel}")  # noqa: S311
