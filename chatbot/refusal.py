@@ -13,7 +13,8 @@ from chatbot.first_mark import FirstMark
 from chatbot.text import content_words
 
 BIAS = "bias"
-FEATURES = ("doubt", "heading", "heading_title", "question_similarity")
+HEADING = "heading"
+FEATURES = ("doubt", HEADING, "heading_title", "question_similarity")
 """What may have a weight in a refusal; `features` says what each is."""
 CHOICE = "passage_similarity"
 """Weight of a passage's similarity beside the log of its probability, when the passage is chosen."""
@@ -57,7 +58,7 @@ def features(mark: FirstMark, asked: Asked) -> dict[str, float]:
     heading = float(is_heading(asked.question))
     return {
         "doubt": log_odds(mark.refusal_probability),
-        "heading": heading,
+        HEADING: heading,
         "heading_title": heading * _share_in_title(asked),
         "question_similarity": (1 - heading) * max(asked.similarities, default=0.0),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.generators.base import Generator
-from chatbot.refusal import CHOICE, RefusalRule, Similarity, features
+from chatbot.refusal import CHOICE, HEADING, RefusalRule, Similarity, features
 from finetune.answering import (
     Answer,
     AnswerSettings,
@@ -35,7 +35,7 @@ from finetune.metrics import (
     values_of,
 )
 from finetune.protocols import Searches, heading_questions, human_questions, passage_questions
-from finetune.thresholds import fit_choice, fit_threshold, fit_weights
+from finetune.thresholds import fit_choice, fit_heading_threshold, fit_threshold, fit_weights
 
 MAX_WRONG_REFUSALS = 0.05
 Refusal = RefusalRule | float | None
@@ -209,7 +209,8 @@ def fit_refusal(
     """A rule that weighs the model's doubt, its choice of a passage, and what the question shares with the passages.
 
     Args:
-        rows: By kind of question; each kind counts the same and has at most `max_wrong_refusals`.
+        rows: By kind of question; each kind counts the same. Of questions worded like headings, and of all others,
+            at most `max_wrong_refusals` of the answerable are refused.
 
     Raises:
         EvaluationError: There are no answerable or no unanswerable rows.
@@ -223,7 +224,9 @@ def fit_refusal(
     answerable, kinds = [bool(row.gold) for row in asked], [kind_of[row.key] for row in asked]
     weights = fit_weights(found, answerable, kinds)
     weighed = [RefusalRule(1.0, weights).weighed(values) for values in found]
-    threshold = fit_threshold(weighed, answerable, max_wrong_refusals, kinds).threshold
+    headings = [bool(values[HEADING]) for values in found]
+    threshold, more = fit_heading_threshold(weighed, answerable, headings, max_wrong_refusals)
+    weights[HEADING] = weights.get(HEADING, 0.0) + more
     likely = [marks[row.key].likely for row in asked]
     choice = fit_choice(likely, [one.similarities for one in seen], [row.gold for row in asked], kinds)
     return RefusalRule(threshold, weights | ({CHOICE: choice} if choice else {}))

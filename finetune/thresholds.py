@@ -75,6 +75,35 @@ def fit_threshold(
     )
 
 
+def fit_heading_threshold(
+    probabilities: Sequence[float],
+    answerable: Sequence[bool],
+    headings: Sequence[bool],
+    max_wrong_refusals: float,
+) -> tuple[float, float]:
+    """A threshold for people's questions, and what to add to the log odds of headings so that it serves them as well.
+
+    The two kinds are doubted differently: at one threshold either headings would hardly ever be refused or people's
+    questions far too often. Where one of the kinds cannot be fitted alone, both share a threshold and nothing is added.
+
+    Args:
+        headings: Which of the questions are worded like headings.
+
+    Raises:
+        EvaluationError: There are no answerable or no unanswerable questions.
+    """
+    parts = []
+    for kind in (False, True):
+        rows = [at for at, is_heading in enumerate(headings) if is_heading == kind]
+        fits = {answerable[at] for at in rows} == {True, False}
+        asked = ([probabilities[at] for at in rows], [answerable[at] for at in rows])
+        parts.append(fit_threshold(*asked, max_wrong_refusals).threshold if fits else None)
+    people, heading = parts
+    if people is None or heading is None:
+        return fit_threshold(probabilities, answerable, max_wrong_refusals).threshold, 0.0
+    return people, _log_odds(people) - _log_odds(heading)
+
+
 def _cuts(odds: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":
     """One cut between each two neighbouring values and one beyond either end; the last refuses nothing."""
     values = np.unique(odds)
