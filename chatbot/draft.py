@@ -86,6 +86,8 @@ def begin(
         count_tokens=partial(generator.count_tokens, images=shown),
         limit_tokens=limit_tokens,
     )
+    if shown and generator.looking:  # nothing is fitted to the doubts of the adapter that looks
+        return Draft(generator, fitted, shown, None)
     rule = generator.refusal
     if rule is None or language_of(observation) not in generator.languages:
         return Draft(generator, fitted, shown, None)

@@ -54,6 +54,8 @@ class _Percept:
         return self.transcript is not None and not heard and not any(s.text.strip() for s in self.screens)
 
 
+Describe = Callable[[Path, str], str]
+"""Says what a stored picture shows, beside what was read on it, in a sentence; empty when nothing can be said."""
 _Step = tuple[Stage, Callable[[], _Percept]]
 
 
@@ -65,12 +67,18 @@ class Perceiver:
     """Reads and hears attachments; the newest ones are remembered, so that asking again is quick."""
 
     def __init__(
-        self, store: AttachmentStore, speech: SpeechRecognizer, screens: ScreenReader, settings: Settings
+        self,
+        store: AttachmentStore,
+        speech: SpeechRecognizer,
+        screens: ScreenReader,
+        settings: Settings,
+        describe: Describe | None = None,
     ) -> None:
         self._store = store
         self._speech = speech
         self._screens = screens
         self._settings = settings
+        self._describe = describe
         self._remembered: OrderedDict[str, _Percept] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -155,7 +163,18 @@ class Perceiver:
 
     def _look(self, attachment: Attachment) -> _Percept:
         path = self._stored(attachment)
-        return _Percept(screens=(self._screens.read(path, attachment.name, attachment.sha256),))
+        reading = self._screens.read(path, attachment.name, attachment.sha256)
+        return _Percept(screens=(self._described(reading, path),))
+
+    def _described(self, reading: ScreenReading, path: Path) -> ScreenReading:
+        """A description is worth having and no answer waits for one that fails."""
+        if self._describe is None:
+            return reading
+        try:
+            return replace(reading, description=self._describe(path, reading.text))
+        except FrontdeskError as error:
+            log.warning("a picture could not be described: %s", error)
+            return reading
 
     def _listen(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
         path = self._stored(attachment)
@@ -169,7 +188,11 @@ class Perceiver:
             frame = self._store.path(sha256)
             reading = self._screens.read(frame, name, attachment.sha256, visual_sha256=sha256)
             screens.append(replace(reading, time_s=time_s))
-        return _Percept(screens=_distinct(screens))
+        return _Percept(
+            screens=tuple(
+                self._described(one, self._store.path(one.visual_sha256)) for one in _distinct(screens)
+            )
+        )
 
     def _read_text(self, attachment: Attachment) -> _Percept:
         with self._stored(attachment).open(encoding="utf-8-sig") as file:

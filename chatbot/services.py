@@ -16,6 +16,7 @@ from chatbot.errors import FrontdeskError, ModelError, StorageError
 from chatbot.faq_intents import FaqIntents
 from chatbot.generators.base import Generator
 from chatbot.generators.factory import make_generator
+from chatbot.generators.swap import SwappingGenerator
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.insights.desk import InsightDesk, InsightWatch
 from chatbot.insights.suggestions import Suggester
@@ -29,6 +30,7 @@ from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
 from chatbot.tuned_embedder import chosen_embedder
+from chatbot.vision.describing import Describer
 from chatbot.vision.image_vectors import ImageTower, ScreenImageReader
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
@@ -185,7 +187,8 @@ class Services:
             for part in EXAMPLE_PARTS:
                 report = knowledge_base.add_path(self._examples / part, images=False)
                 log.info("loaded %s of the example company: %d added", part, report.added)
-        generator, perceiver = self.generator(), self.perceiver()
+        generator = self.generator()
+        perceiver = self.perceiver(generator)
         assistant = Assistant(
             store=self.store,
             perceiver=perceiver,
@@ -216,11 +219,19 @@ class Services:
         self._closers.append(generator.close)
         return generator
 
-    def perceiver(self) -> Perceiver:
-        """Speech and screen reading; their models load at first use."""
-        speech = SpeechRecognizer(self.models.resolve(self.settings.whisper, Purpose.SPEECH), self.settings)
+    def perceiver(self, generator: Generator) -> Perceiver:
+        """Speech and screen reading; their models load at first use.
+
+        Args:
+            generator: Describes screens where it has learned to look at them.
+        """
+        looking = generator.looking if isinstance(generator, SwappingGenerator) else None
         return Perceiver(
-            self.attachments, speech, ScreenReader(Ocr(threads=self.settings.threads)), self.settings
+            self.attachments,
+            SpeechRecognizer(self.models.resolve(self.settings.whisper, Purpose.SPEECH), self.settings),
+            ScreenReader(Ocr(threads=self.settings.threads)),
+            self.settings,
+            Describer(generator, looking).describe if looking else None,
         )
 
 

@@ -32,6 +32,7 @@ from knowledge_base.settings import KnowledgeBaseSettings
 ENV_PREFIX = "FRONTDESK_"
 CONFIG_FILE_VARIABLE = "FRONTDESK_CONFIG"
 SHIPPED_ADAPTER = "support-en"
+SHIPPED_PROJECTOR = "screens"
 NO_PROJECTOR = "none"
 GROUPS: dict[str, type[BaseModel]] = {
     "knowledge_base": KnowledgeBaseSettings,
@@ -98,8 +99,8 @@ class Settings(BaseSettings):
     """Speech recogniser: catalogue name, local CTranslate2 folder or hub id."""
     vision_tower: str = "dinov2-small"
     """Vision encoder: catalogue name, local folder or hub id."""
-    projector: str = NO_PROJECTOR
-    """Folder of the projector through which the language model sees pictures, or `none`."""
+    projector: str = SHIPPED_PROJECTOR
+    """Projector through which the language model sees pictures: the shipped `screens`, a folder, or `none`."""
     openai_base_url: str = "http://127.0.0.1:8000/v1"
     """Address of the OpenAI-compatible server when `engine` is `openai`."""
     openai_api_key: SecretStr = SecretStr("")

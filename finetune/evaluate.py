@@ -38,6 +38,8 @@ from finetune.protocols import Searches, heading_questions, human_questions, pas
 from finetune.thresholds import fit_choice, fit_heading_threshold, fit_threshold, fit_weights
 
 MAX_WRONG_REFUSALS = 0.05
+CONFIDENCE = 0.9
+"""How sure it must be that a rule which serves any company refuses no more than that."""
 Refusal = RefusalRule | float | None
 """From when on is refused; a number is a threshold of the model's own probability, None lets it write freely."""
 
@@ -225,7 +227,7 @@ def fit_refusal(
     weights = fit_weights(found, answerable, kinds)
     weighed = [RefusalRule(1.0, weights).weighed(values) for values in found]
     headings = [bool(values[HEADING]) for values in found]
-    threshold, more = fit_heading_threshold(weighed, answerable, headings, max_wrong_refusals)
+    threshold, more = fit_heading_threshold(weighed, answerable, headings, max_wrong_refusals, CONFIDENCE)
     weights[HEADING] = weights.get(HEADING, 0.0) + more
     likely = [marks[row.key].likely for row in asked]
     choice = fit_choice(likely, [one.similarities for one in seen], [row.gold for row in asked], kinds)

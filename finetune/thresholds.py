@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import beta
 
 from chatbot.refusal import BIAS, chosen
 from finetune.evaluation_rows import EvaluationError
@@ -38,6 +39,8 @@ def fit_threshold(
     answerable: Sequence[bool],
     max_wrong_refusals: float,
     kinds: Sequence[str] | None = None,
+    *,
+    confidence: float | None = None,
 ) -> RefusalFit:
     """The threshold with the best refusal recall among those with few enough wrong refusals.
 
@@ -46,6 +49,8 @@ def fit_threshold(
 
     Args:
         kinds: Of the questions; each kind may have no more wrong refusals than all together.
+        confidence: With it the share of wrong refusals is not that of these rows but, at this confidence, the largest
+            that they leave possible (Clopper and Pearson): for a threshold that must hold at other companies.
 
     Raises:
         EvaluationError: There are no answerable or no unanswerable questions.
@@ -63,7 +68,10 @@ def fit_threshold(
     rightly = (wrong[None] >= cuts[:, None]).mean(axis=1)
     of_kind = np.array(kinds or [""] * len(odds))[may_answer]
     by_kind = [(right[of_kind == kind][None] >= cuts[:, None]).mean(axis=1) for kind in np.unique(of_kind)]
-    allowed = np.flatnonzero(np.max([wrongly, *by_kind], axis=0) <= max_wrong_refusals + 1e-9)
+    worst = np.max([wrongly, *by_kind], axis=0)
+    if confidence is not None:
+        worst = _at_most(wrongly, right.size, confidence)
+    allowed = [*np.flatnonzero(worst <= max_wrong_refusals + 1e-9), len(cuts) - 1]  # the last refuses nothing
     best = max(allowed, key=lambda at: (rightly[at], -wrongly[at]))
     return RefusalFit(
         threshold=1 / (1 + math.exp(-cuts[best])),
@@ -80,6 +88,7 @@ def fit_heading_threshold(
     answerable: Sequence[bool],
     headings: Sequence[bool],
     max_wrong_refusals: float,
+    confidence: float | None = None,
 ) -> tuple[float, float]:
     """A threshold for people's questions, and what to add to the log odds of headings so that it serves them as well.
 
@@ -88,6 +97,7 @@ def fit_heading_threshold(
 
     Args:
         headings: Which of the questions are worded like headings.
+        confidence: See `fit_threshold`.
 
     Raises:
         EvaluationError: There are no answerable or no unanswerable questions.
@@ -97,11 +107,21 @@ def fit_heading_threshold(
         rows = [at for at, is_heading in enumerate(headings) if is_heading == kind]
         fits = {answerable[at] for at in rows} == {True, False}
         asked = ([probabilities[at] for at in rows], [answerable[at] for at in rows])
-        parts.append(fit_threshold(*asked, max_wrong_refusals).threshold if fits else None)
+        parts.append(
+            fit_threshold(*asked, max_wrong_refusals, confidence=confidence).threshold if fits else None
+        )
     people, heading = parts
     if people is None or heading is None:
         return fit_threshold(probabilities, answerable, max_wrong_refusals).threshold, 0.0
     return people, _log_odds(people) - _log_odds(heading)
+
+
+def _at_most(
+    shares: "np.typing.NDArray[np.float64]", n: int, confidence: float
+) -> "np.typing.NDArray[np.float64]":
+    """The upper end of the one-sided interval of each share of `n`."""
+    counts = np.round(shares * n)
+    return np.where(counts >= n, 1.0, beta.ppf(confidence, counts + 1, np.maximum(n - counts, 1)))
 
 
 def _cuts(odds: "np.typing.NDArray[np.float64]") -> "np.typing.NDArray[np.float64]":

@@ -1,17 +1,21 @@
 """Chooses the engine the settings name."""
 
+import logging
+from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
 from chatbot.adapter_choice import AdapterShelf, Lineup
 from chatbot.adapter_files import NO_ADAPTER
-from chatbot.errors import AdapterError
+from chatbot.errors import AdapterError, ModelError
 from chatbot.generators.base import Generator
 from chatbot.generators.swap import SwappingGenerator
 from chatbot.models import Purpose
-from chatbot.settings import NO_PROJECTOR, Settings
+from chatbot.settings import NO_PROJECTOR, SHIPPED_PROJECTOR, Settings
 from chatbot.vision.mmproj import cached_mmproj
 from chatbot.vision.sight import LOOKING, ProjectorFiles
+
+log = logging.getLogger(__name__)
 
 
 class ResolvesModels(Protocol):
@@ -34,7 +38,10 @@ def make_generator(settings: Settings, models: ResolvesModels) -> Generator:
     model_path = models.resolve(settings.llm, _purpose(settings))
     projector = find_projector(settings, models, model_path)
     shelf = AdapterShelf(settings, model_path)
-    return SwappingGenerator(shelf, lambda lineup: load_engine(settings, model_path, lineup, projector))
+    looking = LOOKING if projector and projector.adapter else None
+    return SwappingGenerator(
+        shelf, lambda lineup: load_engine(settings, model_path, lineup, projector), looking=looking
+    )
 
 
 def make_looking_generator(settings: Settings, models: ResolvesModels) -> Generator:
@@ -51,14 +58,26 @@ def make_looking_generator(settings: Settings, models: ResolvesModels) -> Genera
 def find_projector(settings: Settings, models: ResolvesModels, model_path: Path) -> ProjectorFiles | None:
     """The projector of the settings, checked against the language model and the tower; None when it is `none`.
 
+    The shipped one is left out where it does not fit, unless the settings ask for it by name.
+
     Raises:
         ModelError: It is missing or damaged, or belongs to other models; nothing has been loaded.
         AdapterError: The adapter in it is damaged.
     """
     if settings.projector == NO_PROJECTOR:
         return None
-    tower = models.resolve(settings.vision_tower, Purpose.VISION)
-    return ProjectorFiles.fitting(Path(settings.projector).expanduser(), base=model_path, tower=tower)
+    is_shipped = settings.projector == SHIPPED_PROJECTOR
+    place = Path(str(files("chatbot"))) / "projectors" / SHIPPED_PROJECTOR if is_shipped else None
+    try:
+        tower = models.resolve(settings.vision_tower, Purpose.VISION)
+        return ProjectorFiles.fitting(
+            place or Path(settings.projector).expanduser(), base=model_path, tower=tower
+        )
+    except ModelError as error:
+        if not is_shipped or "projector" in settings.model_fields_set:
+            raise
+        log.info("pictures are only read, not looked at: %s", error)
+        return None
 
 
 def load_engine(

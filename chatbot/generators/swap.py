@@ -41,6 +41,7 @@ class TurnGenerator:
 
     Args:
         usual: What the engine is asked for when there is no adapter; None leaves it to the engine.
+        looking: Adapter for prompts with pictures, which the turn's own one has never seen; None where there is none.
 
     Attributes:
         adapter_id: For the answer's evidence; `none` is the bare base.
@@ -49,7 +50,12 @@ class TurnGenerator:
     """
 
     def __init__(
-        self, generator: Generator, adapter: Adapter | None = None, *, usual: str | None = None
+        self,
+        generator: Generator,
+        adapter: Adapter | None = None,
+        *,
+        usual: str | None = None,
+        looking: str | None = None,
     ) -> None:
         self.name = generator.name
         self.context_tokens = generator.context_tokens
@@ -57,8 +63,12 @@ class TurnGenerator:
         self.adapter_id = adapter.id if adapter else NO_ADAPTER
         self.refusal = adapter.manifest.refusal if adapter else None
         self.languages = adapter.manifest.languages if adapter else ()
+        self.looking = looking
         self._generator = generator
         self._adapter = adapter.id if adapter else usual
+
+    def _serving(self, adapter: str | None, images: Sequence[Path]) -> str | None:
+        return adapter or (self.looking if images else None) or self._adapter
 
     def stream(
         self,
@@ -71,11 +81,11 @@ class TurnGenerator:
         stop: Sequence[str] = (),
         prefix: str = "",
     ) -> Iterator[str]:
-        """See `Generator.stream`; the turn's adapter is the default one."""
+        """See `Generator.stream`; the turn's adapter is the default one, with pictures that for looking."""
         return self._generator.stream(
             prompt,
             images=images,
-            adapter=adapter or self._adapter,
+            adapter=self._serving(adapter, images),
             max_new_tokens=max_new_tokens,
             temperature=temperature,
             stop=stop,
@@ -91,9 +101,9 @@ class TurnGenerator:
         adapter: str | None = None,
         images: Sequence[Path] = (),
     ) -> tuple[float, ...]:
-        """See `Generator.choose`; the turn's adapter is the default one."""
+        """See `Generator.choose`; adapters as for `stream`."""
         return self._generator.choose(
-            prompt, options, prefix=prefix, adapter=adapter or self._adapter, images=images
+            prompt, options, prefix=prefix, adapter=self._serving(adapter, images), images=images
         )
 
     def count_tokens(self, prompt: Prompt, *, images: Sequence[Path] = ()) -> int:
@@ -118,6 +128,7 @@ class SwappingGenerator:
     Args:
         load: Starts an engine with the adapters of a line-up.
         drain_timeout_s: An old engine is closed after this time even if a turn still holds it.
+        looking: Id under which every engine holds the adapter for pictures; None without one.
 
     Attributes:
         problem: Why the newest choice does not serve; None when it does.
@@ -127,8 +138,14 @@ class SwappingGenerator:
     """
 
     def __init__(
-        self, shelf: Shelf, load: Callable[[Lineup], Generator], *, drain_timeout_s: float = 300.0
+        self,
+        shelf: Shelf,
+        load: Callable[[Lineup], Generator],
+        *,
+        drain_timeout_s: float = 300.0,
+        looking: str | None = None,
     ) -> None:
+        self.looking = looking
         self.problem: FrontdeskError | None = None
         self._shelf = shelf
         self._load = load
@@ -163,7 +180,7 @@ class SwappingGenerator:
             adapter = engine.lineup.adapter_for(conversation_id)
             engine.turns += 1
         try:
-            yield TurnGenerator(engine.generator, adapter, usual=NO_ADAPTER)
+            yield TurnGenerator(engine.generator, adapter, usual=NO_ADAPTER, looking=self.looking)
         finally:
             with self._changed:
                 engine.turns -= 1

@@ -6,6 +6,8 @@ square's grid, with the class token's last: llama.cpp puts that token behind the
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 from chatbot.errors import ModelError
 from chatbot.model_files import readable_disk_errors, sha256_of
 from chatbot.vision.encoder import load_tower, pixel_statistics, tower_blocks
-from chatbot.vision.projector import WEIGHTS, ProjectorConfig, config_text, load_projector
+from chatbot.vision.projector import WEIGHTS, ProjectorConfig, config_text, load_projector, read_config
 
 _VERSION = "1"  # of what this module writes; another one makes cached files anew
 _BLOCK = {
@@ -50,8 +52,17 @@ def cached_mmproj(folder: Path, config: ProjectorConfig, tower: Path, cache: Pat
     if not path.is_file():
         with readable_disk_errors("the vision part for llama.cpp"):
             cache.mkdir(parents=True, exist_ok=True)
-            export_mmproj(folder, config, tower, path)
+        _export_elsewhere(folder, tower, path)
     return Mmproj(path, config.tower.image_px, config.visual_tokens)
+
+
+def _export_elsewhere(folder: Path, tower: Path, path: Path) -> None:
+    """In a process of its own: torch, which serving does not need, would stay in this one's memory."""
+    command = [sys.executable, "-m", "chatbot.vision.mmproj", str(folder), str(tower), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        raise ModelError("".join(last) or "The vision part for llama.cpp could not be made.")
 
 
 def sha256_of_weights(folder: Path) -> str:
@@ -162,3 +173,17 @@ def _write(
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _main(folder: str, tower: str, path: str) -> int:
+    try:
+        with readable_disk_errors("the vision part for llama.cpp"):
+            export_mmproj(Path(folder), read_config(Path(folder)), Path(tower), Path(path))
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

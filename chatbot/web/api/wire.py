@@ -52,6 +52,11 @@ class ReadingView(BaseModel):
     is_corrected: bool = False
     confidence: float = Field(1.0, description="Between 0 and 1; 1 for a correction.")
     error_codes: list[str] = []
+    description: str = Field(
+        "",
+        examples=["A dark error message titled “Connection lost” with a red cross."],
+        description="What the picture shows, in a sentence; empty where nobody looked at it.",
+    )
     time_s: float = Field(0.0, description="Where in a video.")
 
 
@@ -167,6 +172,7 @@ def reading_views(observation: Observation | None) -> list[ReadingView]:
             is_corrected=s.corrected_text is not None,
             confidence=1.0 if s.corrected_text is not None else _mean([line.confidence for line in s.lines]),
             error_codes=list(s.error_codes),
+            description=s.description,
             time_s=s.time_s,
         )
         for s in observation.screens

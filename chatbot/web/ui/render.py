@@ -137,6 +137,7 @@ def reading_fields(
     for screen in observation.screens:
         sure = _mean([line.confidence for line in screen.lines])
         label = words["seen"].format(name=names.get(screen.attachment_sha256, ""), confidence=f"{sure:.0%}")
+        label = f"{label} · {screen.description}" if screen.description else label
         fields.append((screen.attachment_sha256, label, screen.text))
     return fields
 

@@ -124,7 +124,7 @@ export class Thread {
       const field = h('textarea', { rows: 3, dir: 'auto', 'aria-label': t(reading.kind === 'transcript' ? 'heard' : 'seen') });
       field.value = reading.text;
       fields.set(reading, field);
-      box.append(h('label', null, t(reading.kind === 'transcript' ? 'heard' : 'seen'), reading.is_corrected && ` · ${t('corrected')}`), field);
+      box.append(h('label', null, t(reading.kind === 'transcript' ? 'heard' : 'seen'), reading.is_corrected && ` · ${t('corrected')}`, reading.description && ` · ${reading.description}`), field);
     }
     const send = () => {
       const corrections = {};
