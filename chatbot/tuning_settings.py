@@ -164,6 +164,8 @@ class VisionTrainSettings(TrainSettings):
     def _is_a_plain_method(self) -> "VisionTrainSettings":
         if self.method in ("adalora", "prefix"):
             raise ValueError("method must be lora, rslora or dora for the vision part")
+        if self.alignment_steps in (1, 2):  # one to rise, one to fall, and one between
+            raise ValueError("alignment_steps must be 0 or at least 3")
         return self
 
 

@@ -63,7 +63,7 @@ def align(
     device = embeddings.device
     looker = _make_looker(projector, embeddings.detach().float(), questions).to(device)
     optimizer = torch.optim.AdamW(looker.parameters(), lr=_RATE, betas=(0.9, 0.99))
-    rise = min(1.0, max(0.05, 2 / steps))
+    rise = max(0.05, 2 / steps)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps, pct_start=rise)
     by_picture: dict[int, list[Named]] = {}
     for question in questions:

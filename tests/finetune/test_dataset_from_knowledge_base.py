@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from chatbot.citations import facts
+from chatbot.generators.base import ChatTurn
 from chatbot.prompt import REFUSAL, Passage, Question, render_conversation
-from finetune.dataset.example import Example
+from finetune.dataset.example import Example, neighbours_first
 from finetune.dataset.from_knowledge_base import build_examples
 from finetune.settings import DatasetSettings
 from tests.finetune.help_pages import WordBase, documents
@@ -103,3 +104,28 @@ def test_progress_ends_at_what_was_made() -> None:
 
 def test_an_empty_knowledge_base_gives_no_examples() -> None:
     assert build_examples(WordBase([]), SETTINGS, 7) == []
+
+
+def test_the_passages_stand_in_the_order_in_which_the_question_finds_them() -> None:
+    base = WordBase(documents())
+    settings = SETTINGS.model_copy(update={"shuffle_share": 0.0, "screen_share": 0.0, "clarify_share": 0.0})
+    examples = build_examples(base, settings, 7)
+    assert len(examples) > 40
+    for example in examples:
+        question = example.prompt[-1].content.rpartition("Question: ")[2]
+        found = [hit.chunk.text.strip() for hit in base.retrieve(question, 10).chunks]
+        shown = [text.partition("\n")[2].strip() for text in _passages(example).values()]
+        places = [found.index(text) for text in shown if text in found]
+        assert places == sorted(places)
+
+
+def test_examples_of_one_source_stand_so_that_their_common_beginnings_meet() -> None:
+    def example(text: str) -> Example:
+        return Example((ChatTurn("system", "s"), ChatTurn("user", text)), "a", "heading", "x", 1)
+
+    given = [
+        example("[1] a\n\nQuestion: 1"),
+        example("[1] b\n\nQuestion: 2"),
+        example("[1] a\n\nQuestion: 3"),
+    ]
+    assert [e.prompt[-1].content[4] for e in neighbours_first(given)] == ["a", "a", "b"]

@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from finetune.evaluate import (
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, passages_in, row_of, save_rows
 from finetune.journal import Journal
 from finetune.protocols import heading_questions, human_questions, passage_questions, sections_of
-from finetune.thresholds import fit_choice, fit_threshold, fit_weights
+from finetune.thresholds import fit_choice, fit_heading_threshold, fit_threshold, fit_weights
 from tests.conftest import ModelFiles
 from tests.fakes import CODES, RETURNS, FakeKnowledgeBase
 from tests.finetune.answering_model import ROWS, KilledError, TableModel, good_model, row
@@ -408,3 +409,33 @@ def test_the_real_base_answers_and_tells_its_doubt(model_files: ModelFiles) -> N
     assert all(0 < (a.answer.refusal_probability or 0) < 1 for a in calibrated.answers)
     assert 0 < threshold < 1
     assert row("Another question?").key not in calibrated.scores
+
+
+def test_a_threshold_for_any_company_leaves_room_for_what_few_rows_do_not_show() -> None:
+    probabilities = [n / 100 for n in range(100)] + [0.97] * 50
+    answerable = [True] * 100 + [False] * 50
+    plain = fit_threshold(probabilities, answerable, 0.05)
+    sure = fit_threshold(probabilities, answerable, 0.05, confidence=0.9)
+    assert plain.refusal_recall == 1
+    assert plain.wrong_refusal_rate == pytest.approx(0.03)
+    assert sure.wrong_refusal_rate < plain.wrong_refusal_rate
+
+
+def test_too_few_rows_to_be_sure_of_anything_refuse_nothing() -> None:
+    fit = fit_threshold([0.1] * 5 + [0.9] * 5, [True] * 5 + [False] * 5, 0.05, confidence=0.9)
+    assert fit.refusal_recall == 0
+
+
+def test_headings_have_a_threshold_of_their_own() -> None:
+    people, headings = [0.2, 0.5, 0.6, 0.9], [0.1, 0.2, 0.3, 0.35]
+    answerable = [True, True, False, False] * 2
+    threshold, more = fit_heading_threshold(people + headings, answerable, [False] * 4 + [True] * 4, 0.0)
+    assert 0.5 < threshold < 0.6
+    odds = [math.log(p / (1 - p)) + more for p in headings]
+    assert [o >= math.log(threshold / (1 - threshold)) for o in odds] == [False, False, True, True]
+
+
+def test_without_headings_nothing_is_added_for_them() -> None:
+    threshold, more = fit_heading_threshold([0.2, 0.8], [True, False], [False, False], 0.05)
+    assert 0.2 < threshold < 0.8
+    assert more == 0

@@ -11,8 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from chatbot.errors import ModelError
+from chatbot.prompt import Passage
 from chatbot.vision.projector import WEIGHTS, fitting_config
 from chatbot.vision.sight import ADAPTER_FOLDER, ProjectorFiles
+from finetune.dataset.example import Context
+from finetune.dataset.store import Dataset
 from finetune.errors import DatasetError, TrainingError
 from finetune.projector import VisionBase, train_projector
 from finetune.run import RESULT
@@ -163,3 +166,35 @@ def test_a_damaged_line_is_named(line: str, said: str, tmp_path: Path) -> None:
 def test_a_folder_without_screens_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"There is no screens\.jsonl"):
         read_screens(tmp_path)
+
+
+def test_passages_and_screens_are_learned_together(data: Path, models: VisionBase, tmp_path: Path) -> None:
+    passages = tuple(Passage(n, f"d{n}", f"Title {n}", "", f"Words of passage {n}.") for n in (1, 2))
+    context = Context("Lumen", passages)
+    examples = tuple(
+        context.example(
+            f"What about {n}?", f"[1] Words of passage {n}.", kind="topic", source=f"s{n}", gold=1
+        )
+        for n in range(24)
+    )
+    texts = Dataset(examples[:20], examples[20:]).save(tmp_path / "texts")
+    settings = SETTINGS.model_copy(update={"epochs": 1, "mixed_share": 0.5, "alignment_steps": 4})
+    found = train_projector(data, tmp_path / "out", settings, models, texts=texts)
+    figures = json.loads((tmp_path / "out" / RESULT).read_text("utf-8"))
+    assert found.examples > 20
+    assert {
+        "loss_text_passages_topic",
+        "loss_mixed_passages_topic",
+        "loss_vision_sight_colour",
+    } <= figures.keys()
+
+
+def test_other_passages_make_another_run(data: Path, models: VisionBase, tmp_path: Path) -> None:
+    context = Context("Lumen", (Passage(1, "d", "Title", "", "Words."),))
+    settings = SETTINGS.model_copy(update={"epochs": 0.5, "alignment_steps": 3})
+    losses = []
+    for answer in ("[1] Words.", "[0] I do not know."):
+        example = context.example("What?", answer, kind="topic", source="s", gold=1)
+        texts = Dataset((example,) * 8, (example,)).save(tmp_path / answer[1] / "texts")
+        losses.append(train_projector(data, tmp_path / "out", settings, models, texts=texts).loss)
+    assert losses[0] != losses[1]

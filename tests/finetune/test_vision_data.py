@@ -5,6 +5,7 @@ import json
 import sys
 from collections import Counter
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from chatbot.errors import InputError
 from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.commands import finetune_app
+from finetune.errors import DatasetError
 from finetune.vision_data import generate, noise, questions
 from finetune.vision_data.captions import caption_of
 from finetune.vision_data.generate import generate_screens, plan
@@ -26,11 +28,14 @@ from finetune.vision_data.look import (
     TEST_THEMES,
     TRAINING_THEMES,
     accent_called,
+    choose_look,
     light_called,
+    seen_from_afar,
     shade_of,
 )
 from finetune.vision_data.questions import Asked, questions_about
 from finetune.vision_data.reading import Control, Mark, ScreenTruth, Spot
+from finetune.vision_data.screenshots import screenshot_rows
 from finetune.vision_data.vocabulary import LANGUAGES, vocabulary
 
 MIDDLE = Spot(0.5, 0.5, 0.1, 0.1)
@@ -215,3 +220,52 @@ def test_without_playwright_it_is_said_what_to_install(
     done = CliRunner().invoke(finetune_app, ["vision-data", "--out", str(tmp_path), "--count", "15"])
     assert done.exit_code == 1
     assert "pip install playwright" in " ".join(done.output.split())
+
+
+def test_labelled_screenshots_are_added_for_training_and_begun_ones_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    labels = json.loads((files("finetune.vision_data") / "screenshots.json").read_text("utf-8"))
+    sets, folder = tmp_path / "sets", tmp_path / "out"
+    for name in labels:
+        (sets / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (90, 60), "navy").save(sets / name)
+    (folder / "images").mkdir(parents=True)
+    rows = list(screenshot_rows(folder, sets, 1))
+    assert len(rows) == 4 * len(labels)
+    assert {row["split"] for row in rows} == {"train"}
+    assert all((folder / row["image"]).is_file() for row in rows)
+    asked = rows[0]["questions"][0]
+    assert asked["answer"] == SCREEN_TYPES[labels[next(iter(labels))]]
+    assert asked["answer"] in asked["choices"]
+
+    recipe = {"version": generate._VERSION, "count": 15, "seed": 1, "screenshots": True}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    begun = [{"image": "drawn"}] * 15 + rows[:3]
+    (folder / "screens.jsonl.part").write_text("".join(json.dumps(row) + "\n" for row in begun))
+    written = generate_screens(folder, 15, 1, screenshots=sets).read_text("utf-8").splitlines()
+    assert [json.loads(line)["image"] for line in written[15:]] == [row["image"] for row in rows]
+
+
+def test_no_labelled_screenshot_shares_an_article_with_those_that_are_measured(eval_data: Path) -> None:
+    folder = eval_data / "screens" / "officedocs"
+    if not folder.is_dir():
+        pytest.skip("no screenshots of OfficeDocs here")
+    trained = json.loads((files("finetune.vision_data") / "screenshots.json").read_text("utf-8"))
+    measured = json.loads((files("chatbot.evaluation") / "screen_labels.json").read_text("utf-8"))
+    rows = [json.loads(line) for line in (folder / "screens.jsonl").read_text("utf-8").splitlines()]
+    articles = {f"officedocs/{row['image']}": set(row["relevant"]) for row in rows}
+    of_measured = set().union(*(articles[name] for name in measured if name in articles))
+    assert not of_measured & set().union(*(articles[name] for name in trained))
+
+
+def test_a_missing_screenshot_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cannot be read"):
+        next(screenshot_rows(tmp_path, tmp_path / "nowhere", 1))
+
+
+def test_a_screen_seen_from_afar_is_the_same_in_a_larger_window() -> None:
+    look = choose_look("train", ((600, 600),), Random(1))
+    far = seen_from_afar(look, Random(2))
+    assert far.size_px[0] > look.size_px[0]
+    assert (far.theme, far.font_px, far.accent) == (look.theme, look.font_px, look.accent)
