@@ -1,7 +1,6 @@
 """Builds everything one process needs from the settings: the store at once, the models in the background."""
 
 import logging
-import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -32,6 +31,7 @@ from chatbot.tuned_embedder import chosen_embedder
 from chatbot.vision.image_vectors import ImageTower, ScreenImageReader
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
+from knowledge_base.atomic import create_atomically
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import Embedder
 from knowledge_base.image_reading import ImageReader
@@ -134,7 +134,7 @@ class Services:
         path = self.settings.data_dir / "browser.key"
         try:
             if not path.is_file():
-                _write_once(path, secrets.token_hex(_SECRET_BYTES))
+                create_atomically(path, secrets.token_hex(_SECRET_BYTES).encode())
             return path.read_text(encoding="ascii")
         except OSError as error:
             raise StorageError(f"{path.name} cannot be written to the data folder: {error}.") from error
@@ -248,19 +248,6 @@ def open_image_reader(settings: Settings, models: ModelStore) -> ImageReader | N
         log.warning("images of documents are not searched: %s", error)
         return None
     return ScreenImageReader(reader, Ocr(threads=settings.threads), settings.max_image_pixels)
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Whole or not at all; of processes that start together the first one's text stays."""
-    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    new.touch(mode=0o600)
-    new.write_text(text, encoding="ascii")
-    try:
-        os.link(new, path)
-    except FileExistsError:
-        log.debug("another process has written %s", path.name)
-    finally:
-        new.unlink()
 
 
 def _make_folder(folder: Path) -> None:
