@@ -53,6 +53,7 @@ class Loaded:
     knowledge_base: KnowledgeBase
     generator: Generator
     perceiver: Perceiver
+    intents: FaqIntents | None = None
 
 
 class Services:
@@ -185,7 +186,7 @@ class Services:
             for part in EXAMPLE_PARTS:
                 report = knowledge_base.add_path(self._examples / part, images=False)
                 log.info("loaded %s of the example company: %d added", part, report.added)
-        generator, perceiver = self.generator(), self.perceiver()
+        generator, perceiver, intents = self.generator(), self.perceiver(), FaqIntents(knowledge_base)
         assistant = Assistant(
             store=self.store,
             perceiver=perceiver,
@@ -193,10 +194,10 @@ class Services:
             generator=generator,
             settings=self.settings,
             handoff=self.handoff,
-            intents=FaqIntents(knowledge_base),
+            intents=intents,
         )
         log.info("ready: %s", generator.name)
-        return Loaded(assistant, knowledge_base, generator, perceiver)
+        return Loaded(assistant, knowledge_base, generator, perceiver, intents)
 
     def knowledge_base(self) -> KnowledgeBase:
         """Opens the knowledge base with the configured embedder."""

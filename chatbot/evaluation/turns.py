@@ -46,6 +46,8 @@ def whole_turns(settings: Settings, examples: Path | None = None) -> Iterator[Se
         )
         services = Services(own, examples)
         try:
+            if intents := services.loaded().intents:
+                intents.wait()
             yield services
         finally:
             services.close()
