@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from chatbot.assistant import Assistant
@@ -21,7 +22,8 @@ from chatbot.insights.suggestions import Suggester
 from chatbot.models import ModelStore, Purpose
 from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
-from chatbot.privacy import pattern_redactor, rules_from_settings
+from chatbot.privacy import pattern_redactor, redactor_at_hand, rules_from_settings
+from chatbot.privacy.screens import ScreenRedactor
 from chatbot.restore_mark import check_restored
 from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
@@ -80,7 +82,13 @@ class Services:
         outbox = Outbox(webhooks, pattern_redactor(rules_from_settings(settings)))
         self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox, audit_ticket))
         self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
-        self.attachments = AttachmentStore(files, settings, self.store.claims)
+        self._ocr = Ocr(threads=settings.threads)
+        self._screens = (
+            ScreenRedactor(self._ocr, partial(redactor_at_hand, settings))
+            if settings.redact_screenshots
+            else None
+        )
+        self.attachments = AttachmentStore(files, settings, self.store.claims, self._screens)
         self.insights = InsightDesk(
             self.store.database,
             settings.insights,
@@ -220,9 +228,8 @@ class Services:
     def perceiver(self) -> Perceiver:
         """Speech and screen reading; their models load at first use."""
         speech = SpeechRecognizer(self.models.resolve(self.settings.whisper, Purpose.SPEECH), self.settings)
-        return Perceiver(
-            self.attachments, speech, ScreenReader(Ocr(threads=self.settings.threads)), self.settings
-        )
+        known = {"known": self._screens.lines_of} if self._screens else {}
+        return Perceiver(self.attachments, speech, ScreenReader(self._ocr, **known), self.settings)
 
 
 def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
