@@ -46,10 +46,13 @@ from chatbot.policy import (
     is_unanswered,
     reconsider,
 )
+from chatbot.privacy import rules_from_settings
+from chatbot.privacy.codes import company_patterns
 from chatbot.prompt import Passage
 from chatbot.question_kind import fits
 from chatbot.screen_search import ReadsImages, screen_images
 from chatbot.settings import Settings
+from chatbot.slots import entities, filled, has_slots
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
 from chatbot.text import clean_text
@@ -182,6 +185,7 @@ class Assistant:
         self._knowledge_base = knowledge_base
         self._generator = generator
         self._settings = settings
+        self._codes = company_patterns(rules_from_settings(settings))
 
     def respond(
         self, message: Message, conversation_id: str, visitor_id: str, question_id: str = ""
@@ -291,7 +295,7 @@ class Assistant:
         query = self._query(observation.said, earlier)
         images = screen_images(self._knowledge_base, observation, self._perceiver.visual_path)
         if query or observation.seen or images:
-            turn.result = self._knowledge_base.retrieve(query, extra=observation.seen, images=images)
+            turn.result = self._search(query, observation, images)
         found_s = time.perf_counter()
         if query and self._intents:
             turn.result = self._intents.judged(query, turn.result)
@@ -319,8 +323,17 @@ class Assistant:
         return parts[best]
 
     def _searched(self, part: Observation, images: Sequence[ImageReading]) -> RetrievalResult:
-        result = self._knowledge_base.retrieve(part.said, extra=part.seen, images=images)
+        result = self._search(part.said, part, images)
         return self._intents.judged(part.said, result) if self._intents else result
+
+    def _search(
+        self, query: str, observation: Observation, images: Sequence[ImageReading]
+    ) -> RetrievalResult:
+        """What is found, with the slots of reviewed answers filled from what the customer named."""
+        result = self._knowledge_base.retrieve(query, extra=observation.seen, images=images)
+        if not has_slots(result):
+            return result
+        return filled(result, entities(observation, self._codes, self._knowledge_base.vocabulary()))
 
     def _query(self, said: str, earlier: Sequence[str]) -> str:
         """What is searched for: with the question before it, unless it is known in so many words or is about else."""

@@ -210,6 +210,18 @@ def test_what_about_another_subject_is_searched_for_alone(desk: Desk) -> None:
     assert desk.knowledge_base.queries[-1] == "What about the password?"
 
 
+def test_a_reviewed_answer_says_back_what_was_named_and_is_not_given_with_an_open_slot(desk: Desk) -> None:
+    desk.knowledge_base.chunks = ()
+    desk.knowledge_base.faq = (
+        FaqEntry("faq-9", "Track order WF-90417733", "We look for {{order_id}} now."),
+        FaqEntry("faq-10", "Track order", "We look for {{order_id}} now."),
+    )
+    named = desk.answer("Track order WF-90417733")
+    assert (named.decision, named.text) == (Decision.TEMPLATE, "We look for WF-90417733 now. [1]")
+    assert named.citations[0].passage == "We look for WF-90417733 now."
+    assert desk.answer("Track order").text == say("decline", "en")
+
+
 def test_a_message_in_which_nothing_can_be_read_is_told_so(desk: Desk) -> None:
     events = list(desk.respond(Message("", (BROKEN,))))
     assert warnings(events) == ["I could not read broken.png."]
