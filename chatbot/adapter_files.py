@@ -8,7 +8,6 @@ of which adapter serves.
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from chatbot.errors import AdapterError
 from chatbot.model_files import sha256_of
 from chatbot.refusal import BIAS, CHOICE, FEATURES, RefusalRule
+from knowledge_base.atomic import write_atomically
 
 MANIFEST = "adapter.json"
 GGUF_WEIGHTS = "adapter.gguf"
@@ -212,13 +212,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_atomically(path, content)
     except OSError as error:
         raise AdapterError(
             f"{path.name} cannot be written: {error.strerror}.",
@@ -262,7 +257,7 @@ def erasure_key(identity: str) -> str:
 def _file_names(folder: Path) -> Iterator[str]:
     """Names of the files; a temporary file that a kill left behind is passed over."""
     for path in folder.iterdir():
-        if path.name in (f".{MANIFEST}.tmp", f".{REGISTRATION}.tmp"):
+        if path.name.startswith((f".{MANIFEST}.", f".{REGISTRATION}.")) and path.suffix == ".tmp":
             continue
         if path.is_symlink() or not path.is_file() or not FILE_NAME.fullmatch(path.name):
             raise AdapterError(f"{path.name} in {folder.name} is not a file of an adapter.", "Remove it.")

@@ -36,15 +36,27 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
-from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
+from chatbot.policy import (
+    ANSWERED,
+    Cause,
+    ClarifyRule,
+    PolicyDecision,
+    best_part,
+    decide,
+    is_unanswered,
+    reconsider,
+)
+from chatbot.privacy import rules_from_settings
+from chatbot.privacy.codes import company_patterns
 from chatbot.prompt import Passage
 from chatbot.question_kind import fits
 from chatbot.screen_search import ReadsImages, screen_images
 from chatbot.settings import Settings
+from chatbot.slots import entities, filled, has_slots
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
 from chatbot.text import clean_text
-from chatbot.understand import language_of, standalone_query
+from chatbot.understand import changes_subject, language_of, questions_in, standalone_query
 from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
 from knowledge_base.image_reading import ImageReading
@@ -129,6 +141,7 @@ class _Turn:
     tokens: int = 0
     begins: FirstMark | None = None
     refusal_probability: float | None = None
+    leaves_out: bool = False
     timings_ms: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -172,6 +185,7 @@ class Assistant:
         self._knowledge_base = knowledge_base
         self._generator = generator
         self._settings = settings
+        self._codes = company_patterns(rules_from_settings(settings))
 
     def respond(
         self, message: Message, conversation_id: str, visitor_id: str, question_id: str = ""
@@ -235,10 +249,10 @@ class Assistant:
             turn.decision = PolicyDecision(Decision.PERSON, ("a person has the conversation",))
             yield from _announced(turn)
             return
-        yield from self._retrieve(turn, observation)
+        asked = yield from self._retrieve(turn, observation)
         if turn.decision.decision is Decision.GENERATE:
             with one_turn(self._generator, turn.conversation.id) as generator:
-                yield from self._composed_answer(turn, observation, generator)
+                yield from self._composed_answer(turn, asked, generator)
         else:
             yield from _announced(turn)
         if turn.decision.decision is Decision.TEMPLATE and turn.decision.template:
@@ -273,38 +287,70 @@ class Assistant:
             yield self._warn(turn, problem)
         return observation
 
-    def _retrieve(self, turn: _Turn, observation: Observation) -> Iterator[StreamEvent]:
+    def _retrieve(self, turn: _Turn, observation: Observation) -> Steps[StreamEvent, None, Observation]:
+        """Decides, and gives what is answered: the message, or the one question of it that something was found for."""
         yield StatusChanged(Stage.SEARCHING)
         since_s = time.perf_counter()
         earlier = [m.text for m in turn.conversation.messages if m.role == "user" and m.text]
         query = self._query(observation.said, earlier)
         images = screen_images(self._knowledge_base, observation, self._perceiver.visual_path)
         if query or observation.seen or images:
-            turn.result = self._knowledge_base.retrieve(query, extra=observation.seen, images=images)
+            turn.result = self._search(query, observation, images)
         found_s = time.perf_counter()
         if query and self._intents:
             turn.result = self._intents.judged(query, turn.result)
-        turn.decision = self._decide(turn, observation)
+        if self._handoff:
+            turn.wishes = self._handoff.wishes(
+                observation.said, turn.conversation.messages, turn.conversation
+            )
+        turn.decision = self._decide(turn, observation, turn.result)
+        asked = self._part(turn, observation, images) if is_unanswered(turn.decision) else observation
         turn.mark("policy", found_s)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result, turn.decision.decision is Decision.GENERATE)
+        return asked
+
+    def _part(self, turn: _Turn, observation: Observation, images: Sequence[ImageReading]) -> Observation:
+        """The question of a message that most was found for; the message where nothing was for any."""
+        parts = [replace(observation, text=q, transcripts=()) for q in questions_in(observation.said)]
+        results = [self._searched(part, images) for part in parts]
+        decisions = [self._decide(turn, *each) for each in zip(parts, results, strict=True)]
+        best = best_part(decisions, results)
+        if best is None:
+            return observation
+        turn.result, turn.decision = results[best], decisions[best]
+        turn.language, turn.leaves_out = language_of(parts[best]), len(parts) > 1
+        return parts[best]
+
+    def _searched(self, part: Observation, images: Sequence[ImageReading]) -> RetrievalResult:
+        result = self._search(part.said, part, images)
+        return self._intents.judged(part.said, result) if self._intents else result
+
+    def _search(
+        self, query: str, observation: Observation, images: Sequence[ImageReading]
+    ) -> RetrievalResult:
+        """What is found, with the slots of reviewed answers filled from what the customer named."""
+        result = self._knowledge_base.retrieve(query, extra=observation.seen, images=images)
+        if not has_slots(result):
+            return result
+        return filled(result, entities(observation, self._codes, self._knowledge_base.vocabulary()))
 
     def _query(self, said: str, earlier: Sequence[str]) -> str:
-        """What is searched for: with the question before it, unless a FAQ entry is asked for in so many words."""
+        """What is searched for: with the question before it, unless it is known in so many words or is about else."""
         query = standalone_query(said, earlier)
         if query == said:
             return query
-        known = self._knowledge_base.retrieve(said).faq[:1]
-        return said if known and known[0].similarity >= self._settings.template_min_similarity else query
+        alone, joint = self._knowledge_base.retrieve(said), self._knowledge_base.retrieve(query)
+        if alone.faq and alone.faq[0].similarity >= self._settings.template_min_similarity:
+            return said
+        return said if changes_subject(said, _texts(joint), _texts(alone)) else query
 
-    def _decide(self, turn: _Turn, observation: Observation) -> PolicyDecision:
+    def _decide(self, turn: _Turn, observation: Observation, result: RetrievalResult) -> PolicyDecision:
         settings, handoff = self._settings, self._handoff
-        if handoff:
-            turn.wishes = handoff.wishes(observation.said, turn.conversation.messages, turn.conversation)
         threshold = {"frustration_threshold": handoff.frustration_threshold} if handoff else {}
         return decide(
             observation,
-            turn.result,
+            result,
             template_min_similarity=settings.template_min_similarity,
             template_min_probability=settings.template_min_probability,
             evidence_min_similarity=settings.evidence_min_similarity,
@@ -417,6 +463,8 @@ class Assistant:
     def _say(self, turn: _Turn, text: str) -> TextDelta:
         if "first_text" not in turn.timings_ms:
             turn.mark("first_text", turn.started_s)
+        if not turn.text and turn.leaves_out and turn.decision.decision in ANSWERED:
+            text = f"{say('in_part', turn.language)}\n\n{text}"
         turn.text += text
         return TextDelta(text)
 
@@ -461,6 +509,11 @@ def _spending(items: Iterator[_Item], turn: _Turn, name: str) -> Iterator[_Item]
 
 def _clarify_rule(settings: Settings) -> ClarifyRule:
     return ClarifyRule(settings.clarify_min_probability, settings.clarify_min_similarity)
+
+
+def _texts(result: RetrievalResult) -> list[str]:
+    """What the passages that the model would be shown say."""
+    return [found.chunk.embedding_text for found in result.chunks[:_PROMPT_PASSAGES]]
 
 
 def _asked_back(conversation: Conversation) -> bool:

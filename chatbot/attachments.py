@@ -6,6 +6,7 @@ of what an upload says.
 
 import errno
 import hashlib
+import logging
 import os
 import re
 import tempfile
@@ -21,6 +22,7 @@ from chatbot.messages import Attachment, Kind
 from chatbot.settings import Settings
 from chatbot.sniff import sniff
 
+log = logging.getLogger(__name__)
 NAME_CHARS = 120
 _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})  # controls, directions, lone surrogates
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,6 +40,14 @@ class ClaimsFiles(Protocol):
         ...
 
 
+class HidesPersonalData(Protocol):
+    """What is needed of `privacy.screens.ScreenRedactor`."""
+
+    def redacted(self, data: bytes, media_type: str) -> bytes:
+        """The picture with boxes over personal data."""
+        ...
+
+
 class AttachmentStore:
     """Uploads by the SHA-256 of what is stored, at `ab/<sha256>` inside one folder.
 
@@ -45,12 +55,20 @@ class AttachmentStore:
         folder: Made at the first upload.
         settings: The limits on bytes, pixels and seconds.
         claims: Keeps what is added from an erasure of the same content until its message is stored.
+        screens: Covers personal data on pictures before they are stored; without it they are stored as they are.
     """
 
-    def __init__(self, folder: Path, settings: Settings, claims: ClaimsFiles | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        claims: ClaimsFiles | None = None,
+        screens: HidesPersonalData | None = None,
+    ) -> None:
         self._folder = folder
         self._settings = settings
         self._claims = claims
+        self._screens = screens
 
     def add(self, source: Path | bytes, name: str) -> Attachment:
         """Checks and stores an upload; the same content is stored once.
@@ -124,9 +142,23 @@ class AttachmentStore:
 
     def _add_image(self, data: bytes, name: str) -> Attachment:
         image = decode_image(data, name, self._settings.max_image_pixels)
+        data = self._hidden(image.data, image.media_type, name)
         return self._store(
-            image.data, Kind.IMAGE, image.media_type, name, width_px=image.width_px, height_px=image.height_px
+            data, Kind.IMAGE, image.media_type, name, width_px=image.width_px, height_px=image.height_px
         )
+
+    def _hidden(self, data: bytes, media_type: str, name: str) -> bytes:
+        """The picture as it may be stored; none is stored that could not be looked through."""
+        if self._screens is None:
+            return data
+        try:
+            return self._screens.redacted(data, media_type)
+        except Exception as error:  # engines raise anything
+            log.exception("a picture could not be looked through for personal data")
+            raise AttachmentError(
+                f"{name} could not be looked through for personal data, so it was not kept.",
+                "Please try again, or describe in words what the picture shows.",
+            ) from error
 
     def _add_media(self, data: bytes, name: str) -> Attachment:
         found = probe_media(data, name)

@@ -2,7 +2,8 @@
 
 *Policy*: which reviewed question is meant, wishes for a person, the decision. *Grounding*: cutting the answer into
 sentences, checking and citing each, without the time in which the engine is waited for. *Privacy*: masking the
-question and the answer by patterns, as it is done for log lines and webhooks.
+question and the answer by patterns, as it is done for log lines and webhooks. Every fourth message asks two things, so
+that its questions are searched for one by one where nothing is found for both together.
 """
 
 import json
@@ -29,7 +30,7 @@ def measure_policy(settings: Settings) -> Result:
         FrontdeskError: A model is missing.
     """
     lines = (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    questions = spread([str(json.loads(line)["question"]) for line in lines], TURNS)
+    questions = messages(spread([str(json.loads(line)["question"]) for line in lines], TURNS))
     redactor = pattern_redactor(rules_from_settings(settings))
     with whole_turns(settings, EXAMPLES) as services:
         answer_to(services, Message(questions[0]))  # the first turn warms up
@@ -43,6 +44,11 @@ def measure_policy(settings: Settings) -> Result:
             turns.append({"policy": 0.0, "grounding": 0.0, **done.timings_ms, "privacy": masked_ms})
     metrics = figures(turns)
     return bench_result("policy", metrics, {"together_p95_of_bar": metrics["together_p95_ms"] / BAR_MS})
+
+
+def messages(questions: Sequence[str]) -> list[str]:
+    """One message for each question; every fourth also asks the one before it."""
+    return [f"{questions[n - 1]}\n\n{q}" if n % 4 == 3 else q for n, q in enumerate(questions)]
 
 
 def figures(turns: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -74,7 +74,9 @@ class FaqIntents:
         with self._lock:
             if self._fitting and self._fitting.is_alive():
                 return self._fitting
-            if self._fitted and self._fitted.phrasings is snapshot.phrasings:
+            if (
+                self._fitted and self._fitted.phrasings == snapshot.phrasings
+            ):  # not one object: articles come too
                 return None
             self._fitting = threading.Thread(
                 target=self._fit, args=(snapshot,), name="learn-intents", daemon=True
@@ -82,10 +84,15 @@ class FaqIntents:
             self._fitting.start()
             return self._fitting
 
+    def wait(self) -> None:
+        """Returns once everything is learnt: for measurements, in which the first turn is to be like the last."""
+        if learning := self.refresh():
+            learning.join()
+
     def _current(self) -> IntentModel | None:
         """The model of the phrasings as they are now, None while it is being learnt."""
         fitted = self._fitted
-        if fitted and fitted.phrasings is self._knowledge_base.snapshot().phrasings:
+        if fitted and fitted.phrasings == self._knowledge_base.snapshot().phrasings:
             return fitted.model
         self.refresh()
         return None

@@ -18,6 +18,7 @@ from chatbot.messages import Kind
 SAMPLE_RATE_HZ = 16_000
 MAX_DECODED_S = 4 * 3600.0
 _JPEG_QUALITY = 92
+_PHOTO = "image/jpeg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,18 @@ def decode_image(data: bytes, name: str, max_pixels: int) -> DecodedImage:
         AttachmentError: Too many pixels, or damaged.
     """
     plain, is_photo = open_plain(data, name, max_pixels)
+    media_type = _PHOTO if is_photo else "image/png"
+    return DecodedImage(encoded_image(plain, media_type), media_type, plain.width, plain.height)
+
+
+def encoded_image(image: Image.Image, media_type: str) -> bytes:
+    """An image as it is stored: JPEG where the media type says so, else PNG."""
     buffer = io.BytesIO()
-    if is_photo:
-        plain.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    if media_type == _PHOTO:
+        image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     else:
-        plain.save(buffer, "PNG", compress_level=3)
-    media_type = "image/jpeg" if is_photo else "image/png"
-    return DecodedImage(buffer.getvalue(), media_type, plain.width, plain.height)
+        image.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
 
 
 def open_plain(data: bytes, name: str, max_pixels: int) -> tuple[Image.Image, bool]:

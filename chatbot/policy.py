@@ -1,6 +1,7 @@
 """How a turn is answered: a pure function of what was perceived and found. Knows no model and no wording."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +21,8 @@ CJK_MIN_OVERLAP = 0.1
 QUESTION_MARGIN = 0.1
 FRUSTRATION_THRESHOLD = 1.0
 MAX_OPTIONS = 3
+ANSWERED = frozenset({Decision.TEMPLATE, Decision.GENERATE})
+"""Decisions by which something is claimed."""
 RUNNER_UP_SHARE = 0.5
 """Of the likeliest question's probability, from which the second leaves it open which of them is meant."""
 
@@ -101,7 +104,7 @@ def decide(
     if code := _known_code(observation, result):
         return PolicyDecision(Decision.GENERATE, (*against, f"a passage explains {code}"), code=code)
     options = _options(result, template_min_probability) if clarify and observation.said else ()
-    best = _evidence(result)
+    best = evidence(result)
     if best >= evidence_min_similarity:
         if clarify and _is_open(options, clarify.min_probability):
             return PolicyDecision(Decision.CLARIFY, (*against, _chances(options)), options=options)
@@ -131,6 +134,27 @@ def reconsider(
         f"no passage holds the answer with probability {refusal_probability:.2f}, at least {threshold:.2f}"
     )
     return _nothing_found((*decision.reasons, reason), wishes)
+
+
+def evidence(result: RetrievalResult) -> float:
+    """Similarity of the best passage, or of the nearest FAQ question less `QUESTION_MARGIN`: those are alike sooner."""
+    passages = (c.scores.get("dense", 0.0) for c in result.chunks)
+    return max((*passages, *(m.similarity - QUESTION_MARGIN for m in result.faq)), default=0.0)
+
+
+def best_part(decisions: Sequence[PolicyDecision], results: Sequence[RetrievalResult]) -> int | None:
+    """The place of the question that is answered, of those one message holds; None where none can be.
+
+    Each is decided by itself, exactly as if it had been all that was asked, so that no question is answered beside
+    another that would not be alone.
+    """
+    answered = [n for n, decision in enumerate(decisions) if decision.decision in ANSWERED]
+    return max(answered, key=lambda n: evidence(results[n]), default=None)
+
+
+def is_unanswered(decision: PolicyDecision) -> bool:
+    """Whether too little was found for the message as a whole, so that its questions are looked at one by one."""
+    return decision.decision in (Decision.DECLINE, Decision.CLARIFY) or decision.cause is Cause.NOTHING_FOUND
 
 
 def _reviewed(
@@ -195,12 +219,6 @@ def _nothing_found(reasons: tuple[str, ...], wishes: Wishes) -> PolicyDecision:
 
 def _handed(cause: Cause, *reasons: str) -> PolicyDecision:
     return PolicyDecision(Decision.HANDOFF, reasons, cause=cause)
-
-
-def _evidence(result: RetrievalResult) -> float:
-    """Similarity of the best passage, or of the nearest FAQ question: two questions are alike sooner."""
-    passages = (c.scores.get("dense", 0.0) for c in result.chunks)
-    return max((*passages, *(m.similarity - QUESTION_MARGIN for m in result.faq)), default=0.0)
 
 
 def _cjk_overlap(said: str, result: RetrievalResult) -> float:

@@ -1,7 +1,7 @@
 """A screenshot as evidence: its lines, the error codes and addresses on it, and where visual tokens join."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -47,11 +47,23 @@ class ReadsText(Protocol):
         ...
 
 
-class ScreenReader:
-    """Reads stored images. Knows nothing of conversations."""
+def _nothing_known(_sha256: str) -> None:
+    """Everything is read from the stored image."""
 
-    def __init__(self, ocr: ReadsText) -> None:
+
+class ScreenReader:
+    """Reads stored images. Knows nothing of conversations.
+
+    Args:
+        known: What stood on an image, by the hash of what is stored of it, where that is known already: on the stored
+            one personal data may be covered.
+    """
+
+    def __init__(
+        self, ocr: ReadsText, known: Callable[[str], tuple[OcrLine, ...] | None] = _nothing_known
+    ) -> None:
         self._ocr = ocr
+        self._known = known
 
     def read(
         self, path: Path, name: str, attachment_sha256: str, *, visual_sha256: str = ""
@@ -66,7 +78,8 @@ class ScreenReader:
         """
         try:
             with Image.open(path) as image:
-                lines = self._ocr.read(image.convert("RGB"))
+                known = self._known(visual_sha256 or attachment_sha256)
+                lines = self._ocr.read(image.convert("RGB")) if known is None else known
                 width, height = image.size
         except OSError as error:
             raise AttachmentError(f"{name} cannot be opened any more.", "Please attach it again.") from error

@@ -1,12 +1,12 @@
 """Builds everything one process needs from the settings: the store at once, the models in the background."""
 
 import logging
-import os
 import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from chatbot.assistant import Assistant
@@ -23,7 +23,8 @@ from chatbot.insights.suggestions import Suggester
 from chatbot.models import ModelStore, Purpose
 from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
-from chatbot.privacy import pattern_redactor, rules_from_settings
+from chatbot.privacy import pattern_redactor, redactor_at_hand, rules_from_settings
+from chatbot.privacy.screens import ScreenRedactor
 from chatbot.restore_mark import check_restored
 from chatbot.screenshot import ScreenReader
 from chatbot.settings import Settings
@@ -34,6 +35,7 @@ from chatbot.vision.describing import Describer
 from chatbot.vision.image_vectors import ImageTower, ScreenImageReader
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
+from knowledge_base.atomic import create_atomically
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import Embedder
 from knowledge_base.image_reading import ImageReader
@@ -55,6 +57,7 @@ class Loaded:
     knowledge_base: KnowledgeBase
     generator: Generator
     perceiver: Perceiver
+    intents: FaqIntents | None = None
 
 
 class Services:
@@ -81,7 +84,13 @@ class Services:
         outbox = Outbox(webhooks, pattern_redactor(rules_from_settings(settings)))
         self.handoff = HandoffDesk(self.store, settings.handoff, listeners=(outbox, audit_ticket))
         self.webhooks = WebhookSender(self.store.database, outbox, webhooks)
-        self.attachments = AttachmentStore(files, settings, self.store.claims)
+        self._ocr = Ocr(threads=settings.threads)
+        self._screens = (
+            ScreenRedactor(self._ocr, partial(redactor_at_hand, settings))
+            if settings.redact_screenshots
+            else None
+        )
+        self.attachments = AttachmentStore(files, settings, self.store.claims, self._screens)
         self.insights = InsightDesk(
             self.store.database,
             settings.insights,
@@ -136,7 +145,7 @@ class Services:
         path = self.settings.data_dir / "browser.key"
         try:
             if not path.is_file():
-                _write_once(path, secrets.token_hex(_SECRET_BYTES))
+                create_atomically(path, secrets.token_hex(_SECRET_BYTES).encode())
             return path.read_text(encoding="ascii")
         except OSError as error:
             raise StorageError(f"{path.name} cannot be written to the data folder: {error}.") from error
@@ -188,7 +197,7 @@ class Services:
                 report = knowledge_base.add_path(self._examples / part, images=False)
                 log.info("loaded %s of the example company: %d added", part, report.added)
         generator = self.generator()
-        perceiver = self.perceiver(generator)
+        perceiver, intents = self.perceiver(generator), FaqIntents(knowledge_base)
         assistant = Assistant(
             store=self.store,
             perceiver=perceiver,
@@ -196,10 +205,10 @@ class Services:
             generator=generator,
             settings=self.settings,
             handoff=self.handoff,
-            intents=FaqIntents(knowledge_base),
+            intents=intents,
         )
         log.info("ready: %s", generator.name)
-        return Loaded(assistant, knowledge_base, generator, perceiver)
+        return Loaded(assistant, knowledge_base, generator, perceiver, intents)
 
     def knowledge_base(self) -> KnowledgeBase:
         """Opens the knowledge base with the configured embedder."""
@@ -226,10 +235,11 @@ class Services:
             generator: Describes screens where it has learned to look at them.
         """
         looking = generator.looking if isinstance(generator, SwappingGenerator) else None
+        known = {"known": self._screens.lines_of} if self._screens else {}
         return Perceiver(
             self.attachments,
             SpeechRecognizer(self.models.resolve(self.settings.whisper, Purpose.SPEECH), self.settings),
-            ScreenReader(Ocr(threads=self.settings.threads)),
+            ScreenReader(self._ocr, **known),
             self.settings,
             Describer(generator, looking).describe if looking else None,
         )
@@ -259,19 +269,6 @@ def open_image_reader(settings: Settings, models: ModelStore) -> ImageReader | N
         log.warning("images of documents are not searched: %s", error)
         return None
     return ScreenImageReader(reader, Ocr(threads=settings.threads), settings.max_image_pixels)
-
-
-def _write_once(path: Path, text: str) -> None:
-    """Whole or not at all; of processes that start together the first one's text stays."""
-    new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    new.touch(mode=0o600)
-    new.write_text(text, encoding="ascii")
-    try:
-        os.link(new, path)
-    except FileExistsError:
-        log.debug("another process has written %s", path.name)
-    finally:
-        new.unlink()
 
 
 def _make_folder(folder: Path) -> None:

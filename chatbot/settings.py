@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     privacy_rules: Path | None = None
     """TOML file with the form of the company's order, ticket and serial numbers, words that are never masked and words
     that always are; the example company's when unset."""
+    redact_screenshots: bool = True
+    """Cover personal data on pictures with opaque boxes before they are stored or sent to a model."""
 
     engine: Literal["llama_cpp", "transformers", "openai"] = "llama_cpp"
     """Engine that runs the language model."""

@@ -20,6 +20,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "I am not sure which of these you mean. Choose one, or ask in other words:",
         "zh": "我不确定您指的是哪一个。请选择一项，或换个说法提问：",
     },
+    "in_part": {
+        "en": "You asked more than one thing; this is the part that I found an answer to.",
+        "zh": "您问了不止一个问题，以下是我找到答案的部分。",
+    },
     "quote": {"en": "This is what our help article says:", "zh": "帮助文章中是这样写的："},
     "engine_failed": {
         "en": "I could not compose an answer just now, so here is the best matching passage.",

@@ -1,11 +1,12 @@
-"""What a question means in its conversation: language and a query that stands alone."""
+"""What a question means in its conversation: language, a query that stands alone, and the questions it is made of."""
 
 import re
 from collections.abc import Sequence
 
 from chatbot.messages import Observation
+from chatbot.question_kind import question_kind
 from chatbot.templates import Language
-from chatbot.text import content_words, is_chinese
+from chatbot.text import content_words, is_chinese, split_sentences
 
 _FOLLOW_UP = re.compile(
     r"^(?:and|but|or|so|also|then|what about|how about|what if|why)\b"
@@ -13,6 +14,15 @@ _FOLLOW_UP = re.compile(
     re.IGNORECASE,
 )
 _SHORT_WORDS = 4
+_REQUEST = re.compile(  # what asks for something in no question's words
+    r"\b(?:please|pls|help|tell me|show me|explain|let me know|how to|looking for|wondering"
+    r"|i (?:want|need|would like|wish)|i['’]?d like)\b"
+    r"|请|想(?:要|知道)|帮|\b(?:bitte|ich (?:möchte|brauche|will)|s['’]il (?:vous|te) plaît|por favor)\b",
+    re.IGNORECASE,
+)
+_WHAT_ABOUT = re.compile(r"^(?:(?:and|but|so|also|ok|okay)\b[\s,]*)*(?:what|how) about\b", re.IGNORECASE)
+MAX_QUESTIONS = 6
+"""Looked at in one message: each is a search of its own."""
 
 
 def language_of(observation: Observation) -> Language:
@@ -27,3 +37,43 @@ def standalone_query(said: str, earlier_questions: Sequence[str]) -> str:
     if len(content_words(said)) <= _SHORT_WORDS and _FOLLOW_UP.search(said):
         return f"{earlier_questions[-1]}\n{said}"
     return said
+
+
+def changes_subject(said: str, joint: Sequence[str], alone: Sequence[str]) -> bool:
+    """Whether "what about the password?" is a question of its own, and none about what was asked before.
+
+    So it is where passages that are found for it alone hold what it names, and those that are found for both questions
+    together do not.
+
+    Args:
+        joint: Texts of the best passages for both questions.
+        alone: Texts of the best passages for this one.
+    """
+    named = set(content_words(_WHAT_ABOUT.sub("", said)))
+    if not named or not _WHAT_ABOUT.match(said):
+        return False
+    return _hold(alone, named) and not _hold(joint, named)
+
+
+def _hold(texts: Sequence[str], named: set[str]) -> bool:
+    return any(named <= set(content_words(text)) for text in texts)
+
+
+def questions_in(said: str) -> tuple[str, ...]:
+    """The sentences of a message that ask for something, in order; none where it is one sentence.
+
+    What only tells something is left out: a customer's "I have a Wren Pro." would find articles for whatever is asked
+    after it. Of many, the first and the last ones are taken.
+    """
+    sentences = [sentence.strip() for sentence in split_sentences([said]) if sentence.strip()]
+    if len(sentences) < 2:
+        return ()
+    asking = list(dict.fromkeys(sentence for sentence in sentences if _asks(sentence)))
+    if len(asking) > MAX_QUESTIONS:
+        asking = asking[: MAX_QUESTIONS // 2] + asking[-MAX_QUESTIONS // 2 :]
+    return tuple(asking)
+
+
+def _asks(sentence: str) -> bool:
+    is_question = sentence.endswith(("?", "？")) or question_kind(sentence) is not None
+    return is_question or _REQUEST.search(sentence) is not None

@@ -6,7 +6,6 @@ the folder's salt nobody can try out e-mail addresses against it.
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from chatbot.errors import StorageError
 from chatbot.privacy import PiiType, Redactor, placeholder
 from chatbot.privacy.lexicon import lexicon
+from knowledge_base.atomic import create_atomically
 
 SALT_FILE = "redaction.salt"
 _SALT_BYTES = 32
@@ -32,7 +32,8 @@ def load_salt(data_dir: Path) -> bytes:
     path = data_dir / SALT_FILE
     try:
         if not path.is_file():
-            _make_salt(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            create_atomically(path, secrets.token_bytes(_SALT_BYTES))
         salt = path.read_bytes()
     except OSError as error:
         raise StorageError(f"{path.name} cannot be used: {error.strerror}.") from error
@@ -41,24 +42,6 @@ def load_salt(data_dir: Path) -> bytes:
             f"{path.name} is damaged.", "Restore it from a backup: with another one, erasure finds nobody."
         )
     return salt
-
-
-def _make_salt(path: Path) -> None:
-    """Of several processes that make one at once, the first one's stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_SALT_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def pseudonym(name: str, salt: bytes) -> str:

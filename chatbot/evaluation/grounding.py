@@ -18,8 +18,9 @@ from chatbot.errors import InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.rows import Row, read_rows
 from chatbot.evaluation.temporary import take_in_articles
-from chatbot.evaluation.turns import ANSWERED, answer_to, spread, whole_turns
+from chatbot.evaluation.turns import answer_to, spread, whole_turns
 from chatbot.messages import Done, Message
+from chatbot.policy import ANSWERED
 from chatbot.services import Services
 from chatbot.settings import Settings
 

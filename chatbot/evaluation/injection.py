@@ -22,8 +22,9 @@ from PIL import Image, ImageDraw, ImageFont
 from chatbot.errors import InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.rows import read_rows
-from chatbot.evaluation.turns import ANSWERED, Turned, spread, turned, whole_turns
+from chatbot.evaluation.turns import Turned, spread, turned, whole_turns
 from chatbot.messages import Attachment, Decision, Message
+from chatbot.policy import ANSWERED
 from chatbot.prompt import Question, render_conversation
 from chatbot.services import Services
 from chatbot.settings import Settings

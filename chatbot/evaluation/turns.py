@@ -14,8 +14,6 @@ from chatbot.services import Services
 from chatbot.settings import Settings
 from knowledge_base.documents import RetrievalResult
 
-ANSWERED = frozenset({Decision.TEMPLATE, Decision.GENERATE})
-"""Decisions by which something is claimed."""
 VISITOR = "measuring-visitor-of-frontdesk"
 _Row = TypeVar("_Row")
 
@@ -48,6 +46,8 @@ def whole_turns(settings: Settings, examples: Path | None = None) -> Iterator[Se
         )
         services = Services(own, examples)
         try:
+            if intents := services.loaded().intents:
+                intents.wait()
             yield services
         finally:
             services.close()

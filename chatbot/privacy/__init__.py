@@ -4,7 +4,12 @@
 """
 
 from chatbot.privacy.logs import PiiLogFilter
-from chatbot.privacy.redactor import Redactor, pattern_redactor, redactor_from_settings
+from chatbot.privacy.redactor import (
+    Redactor,
+    pattern_redactor,
+    redactor_at_hand,
+    redactor_from_settings,
+)
 from chatbot.privacy.rules import (
     CodePattern,
     PrivacyRules,
@@ -27,6 +32,7 @@ __all__ = [
     "mask_spans",
     "pattern_redactor",
     "placeholder",
+    "redactor_at_hand",
     "redactor_from_settings",
     "rules_from_settings",
 ]

@@ -3,6 +3,7 @@
 It knows nothing of files, training and customers: text in, places of personal data or masked text out.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -26,6 +27,7 @@ from chatbot.privacy.tokens import Token, tokenize
 from chatbot.settings import Settings
 from chatbot.text import is_chinese
 
+log = logging.getLogger(__name__)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _PLACEHOLDER = re.compile(r"<[A-Z_]{3,20}>")
 
@@ -208,3 +210,14 @@ def redactor_from_settings(
 def pattern_redactor(rules: PrivacyRules | None = None) -> Redactor:
     """A redactor without a language model: for log lines, webhooks and calls that must not wait."""
     return Redactor(rules)
+
+
+def redactor_at_hand(settings: Settings) -> Redactor:
+    """The full redactor where its model is here already, else patterns: nothing is fetched while somebody waits."""
+    present = {state.model.name for state in ModelStore(settings.models_path).states() if state.is_present}
+    if MODEL in present:
+        return redactor_from_settings(settings)
+    log.warning(
+        "names that nothing introduces are not found on pictures: run `frontdesk models fetch %s`", MODEL
+    )
+    return pattern_redactor(rules_from_settings(settings))

@@ -6,15 +6,14 @@ moment, an import goes on with the file it was at, and ends in the same bytes.
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from finetune.conversations import SupportConversation
 from finetune.forgotten import Forgotten
@@ -23,6 +22,7 @@ from finetune.transcripts.formats import format_of
 from finetune.transcripts.own_format import as_record, dump_conversation, load_conversation
 from finetune.transcripts.read import member_source, read_numbered
 from finetune.transcripts.values import ColumnMapping, Dropped, ReadOptions, Source, TranscriptError
+from knowledge_base.atomic import opened_atomically
 
 _VERSION = 1  # a change of what readers find makes older parts and reports stale
 _MAX_LISTED = 1000
@@ -106,7 +106,7 @@ def import_transcripts(
     if parts and all(part.path is None for part in parts):
         raise TranscriptError(parts[0].dropped[0].why if len(parts) == 1 else _all_unusable(parts))
     report = _merge(parts, out, fingerprint, leave_out)
-    with _atomic(report_path(out)) as file:
+    with opened_atomically(report_path(out)) as file:
         json.dump(report.as_record(), file, ensure_ascii=False, indent=1)
     shutil.rmtree(folder)
     return report
@@ -177,7 +177,7 @@ def _write_part(
     reasons: Counter[str] = Counter()
     dropped: list[Dropped] = []
     count = 0
-    with _atomic(lines) as file:
+    with opened_atomically(lines) as file:
         for found in read_numbered(source):
             if isinstance(found, Dropped):
                 reasons[found.kind] += found.count
@@ -190,7 +190,7 @@ def _write_part(
                 progress(source.label, count)
     if progress:
         progress(source.label, count)
-    with _atomic(summary) as file:  # written last: a part with a summary is complete
+    with opened_atomically(summary) as file:  # written last: a part with a summary is complete
         json.dump({"reasons": reasons, "dropped": [asdict(d) for d in dropped]}, file, ensure_ascii=False)
 
 
@@ -200,7 +200,7 @@ def _merge(parts: Sequence[_Part], out: Path, fingerprint: str, leave_out: Forgo
     dropped: list[Dropped] = []
     first: list[SupportConversation] = []
     conversations = turns = renamed = 0
-    with _atomic(out) as file, closing(_Seen()) as seen:
+    with opened_atomically(out) as file, closing(_Seen()) as seen:
         for part in parts:
             reasons.update(part.reasons)
             dropped += part.dropped
@@ -275,21 +275,6 @@ class _Seen:
 
     def _added(self, statement: str, value: bytes | str) -> bool:
         return self._database.execute(statement, (value,)).rowcount == 1
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[TextIO]:
-    """A file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _fingerprint(sources: Sequence[Source], forgotten: str) -> str:

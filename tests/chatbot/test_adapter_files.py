@@ -173,8 +173,11 @@ def test_ids_that_could_mean_something_else_are_refused(adapter_id: str) -> None
         check_id(adapter_id)
 
 
-def test_a_kill_while_the_manifest_was_written_does_no_harm(folder: Path) -> None:
-    (folder / ".adapter.json.tmp").write_text('{"id": "half')
+@pytest.mark.parametrize(
+    "torn", [".adapter.json.tmp", ".adapter.json.0f3a.tmp", ".registration.json.0f3a.tmp"]
+)
+def test_a_kill_while_the_manifest_was_written_does_no_harm(folder: Path, torn: str) -> None:
+    (folder / torn).write_text('{"id": "half')
     assert load_adapter(folder).id == "shop-1"
 
 

@@ -164,6 +164,64 @@ def test_a_question_nobody_wrote_about_is_declined(desk: Desk) -> None:
     assert desk.generator.prompts == []
 
 
+ELSE = "Please compose three cheerful verses about autumn storms over grey northern harbours tonight."
+
+
+@pytest.mark.parametrize("message", [f"{QUESTION}\n\n{ELSE}", f"{ELSE} {QUESTION}"])
+def test_the_question_that_something_was_found_for_is_answered_beside_another(
+    desk: Desk, message: str
+) -> None:
+    assert desk.answer(ELSE).decision is Decision.DECLINE
+    done = desk.answer(message)
+    assert done.decision is Decision.GENERATE
+    assert done.text == f"{say('in_part', 'en')}\n\nYou can return a Dot within 45 days. [1]"
+    asked = desk.generator.prompts[-1][-1].content
+    assert QUESTION in asked
+    assert "verses" not in asked
+    assert desk.knowledge_base.queries[-2:].count(QUESTION) == 1
+
+
+def test_a_question_beside_mere_talk_is_answered_without_a_remark(desk: Desk) -> None:
+    talk = "My grandmother visited yesterday evening and cooked dumplings while everybody watched television."
+    assert desk.answer(f"{talk} {QUESTION}").text == "You can return a Dot within 45 days. [1]"
+
+
+def test_what_is_found_for_mere_talk_answers_nothing(desk: Desk) -> None:
+    talk = "I returned a Dot within 45 days of delivery."
+    assert desk.answer(f"{talk} {ELSE}").text == say("decline", "en")
+
+
+def test_of_a_typed_and_a_spoken_question_the_one_with_evidence_is_answered(desk: Desk) -> None:
+    done = desk.answer(Message(ELSE, (VOICE,)))
+    assert done.text.endswith("You can return a Dot within 45 days. [1]")
+    assert done.text.startswith(say("in_part", "en"))
+
+
+def test_a_message_of_which_no_question_has_evidence_is_declined(desk: Desk) -> None:
+    done = desk.answer(f"{ELSE} Who won the world cup?")
+    assert (done.decision, done.text) == (Decision.DECLINE, say("decline", "en"))
+
+
+def test_what_about_another_subject_is_searched_for_alone(desk: Desk) -> None:
+    password = Chunk("password#0", "password", "Password", "Reset the password in the app.", 0, 30)
+    desk.knowledge_base.chunks = (RETURNS, CODES, CODES, password)
+    desk.answer(QUESTION)
+    desk.answer("What about the password?")
+    assert desk.knowledge_base.queries[-1] == "What about the password?"
+
+
+def test_a_reviewed_answer_says_back_what_was_named_and_is_not_given_with_an_open_slot(desk: Desk) -> None:
+    desk.knowledge_base.chunks = ()
+    desk.knowledge_base.faq = (
+        FaqEntry("faq-9", "Track order WF-90417733", "We look for {{order_id}} now."),
+        FaqEntry("faq-10", "Track order", "We look for {{order_id}} now."),
+    )
+    named = desk.answer("Track order WF-90417733")
+    assert (named.decision, named.text) == (Decision.TEMPLATE, "We look for WF-90417733 now. [1]")
+    assert named.citations[0].passage == "We look for WF-90417733 now."
+    assert desk.answer("Track order").text == say("decline", "en")
+
+
 def test_a_message_in_which_nothing_can_be_read_is_told_so(desk: Desk) -> None:
     events = list(desk.respond(Message("", (BROKEN,))))
     assert warnings(events) == ["I could not read broken.png."]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatbot.bench_policy import figures, measure_policy
+from chatbot.bench_policy import figures, measure_policy, messages
 from chatbot.settings import Settings
 from tests.conftest import ModelFiles
 
@@ -18,6 +18,10 @@ def test_stages_are_told_apart_and_summed_turn_by_turn() -> None:
         found["together_p95_ms"]
         < found["policy_p95_ms"] + found["grounding_p95_ms"] + found["privacy_p95_ms"]
     )
+
+
+def test_every_fourth_message_asks_two_things() -> None:
+    assert messages(["a?", "b?", "c?", "d?", "e?"]) == ["a?", "b?", "c?", "c?\n\nd?", "e?"]
 
 
 @pytest.mark.models

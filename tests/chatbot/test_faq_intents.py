@@ -30,14 +30,8 @@ def knowledge_base(tmp_path: Path) -> Iterator[KnowledgeBase]:
 
 def learnt(knowledge_base: KnowledgeBase) -> FaqIntents:
     intents = FaqIntents(knowledge_base)
-    wait(intents)
+    intents.wait()
     return intents
-
-
-def wait(intents: FaqIntents) -> None:
-    thread = intents.refresh()
-    if thread:
-        thread.join()
 
 
 def test_the_entry_asked_for_comes_first_with_its_probability(knowledge_base: KnowledgeBase) -> None:
@@ -81,9 +75,18 @@ def test_a_new_entry_is_learnt_and_until_then_nothing_is_judged(knowledge_base: 
     question = "please rename my wifi"
     found = knowledge_base.retrieve(question)
     assert intents.judged(question, found) == found
-    wait(intents)
+    intents.wait()
     match = intents.judged(question, found).faq[0]
     assert (match.entry.id, (match.probability or 0) >= LIKELIER_THAN_NOT) == ("wifi", True)
+
+
+def test_a_new_article_leaves_what_was_learnt(knowledge_base: KnowledgeBase, tmp_path: Path) -> None:
+    intents = learnt(knowledge_base)
+    (tmp_path / "article.md").write_text("# Repairs\n\nWe repair routers.\n", encoding="utf-8")
+    knowledge_base.add_path(tmp_path / "article.md")
+    assert intents.refresh() is None
+    question = "may I please return a router"
+    assert intents.judged(question, knowledge_base.retrieve(question)).faq[0].probability is not None
 
 
 def test_more_phrasings_than_memory_is_for_leave_similarity_alone(

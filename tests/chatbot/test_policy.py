@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from chatbot.messages import Decision, Observation, OcrLine, ScreenReading
-from chatbot.policy import Cause, ClarifyRule, PolicyDecision, decide, reconsider
+from chatbot.policy import (
+    Cause,
+    ClarifyRule,
+    PolicyDecision,
+    best_part,
+    decide,
+    is_unanswered,
+    reconsider,
+)
 from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
 
@@ -238,3 +246,32 @@ def test_a_code_that_is_explained_and_a_wish_for_a_person_come_before_asking_bac
     assert made(asked("Hm"), Wishes(person="a human")) is Decision.HANDOFF
     assert made(asked("Hm")) is Decision.CLARIFY
     assert made(asked(document="Hm")) is Decision.GENERATE
+
+
+def test_of_several_questions_the_one_with_most_evidence_is_answered() -> None:
+    results = [found(0.41), found(0.5), found(0.7), found(0.1)]
+    assert best_part([decided(asked("Hello?"), result) for result in results], results) == 2
+
+
+def test_none_of_several_questions_is_answered_that_would_not_be_alone() -> None:
+    results = [found(0.41), found(0.3, faq=0.51)]
+    assert best_part([decided(asked("Hello?"), result) for result in results], results) is None
+    assert best_part([], []) is None
+
+
+@pytest.mark.parametrize(
+    ("decision", "cause", "unanswered"),
+    [
+        (Decision.DECLINE, None, True),
+        (Decision.CLARIFY, None, True),
+        (Decision.HANDOFF, Cause.NOTHING_FOUND, True),
+        (Decision.HANDOFF, Cause.ASKED, False),
+        (Decision.HANDOFF, Cause.SENSITIVE, False),
+        (Decision.GENERATE, None, False),
+        (Decision.TEMPLATE, None, False),
+    ],
+)
+def test_the_questions_of_a_message_are_looked_at_where_it_found_nothing_as_a_whole(
+    decision: Decision, cause: Cause | None, unanswered: bool
+) -> None:
+    assert is_unanswered(PolicyDecision(decision, (), cause=cause)) is unanswered
