@@ -42,7 +42,7 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
     ]
     for router in routers:
         app.include_router(router)
-    routes = [route for router in routers for route in router.routes]
+    routes = [route for route in app.routes if getattr(route, "path", "").startswith(PREFIXES)]
 
     async def nothing_here(request: Request) -> JSONResponse:
         return _refused(request, routes)
