@@ -118,6 +118,7 @@ def _api_parts(services: Services) -> "ApiParts":
         assistant=services.assistant,
         perceiver=lambda: services.loaded().perceiver,
         secret=services.browser_secret(),
+        suggester=services.suggester,
     )
 
 

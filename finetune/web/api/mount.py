@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from chatbot.web.api.mount import add_router
 from finetune.jobs import Jobs
 from finetune.web.api.knowledge import KnowledgeRoutes
 from finetune.web.api.parts import OperatorParts
@@ -9,10 +10,10 @@ from finetune.web.api.tuning import TuningRoutes
 
 
 def add_operator_api(app: FastAPI, parts: OperatorParts, jobs: Jobs) -> None:
-    """Adds the routes; whoever refuses other paths of the API comes after.
+    """Adds the routes, before `chatbot.web.api.mount.add_api`.
 
     Args:
         jobs: Those of fine-tuning.
     """
-    app.include_router(KnowledgeRoutes(parts).router())
-    app.include_router(TuningRoutes(parts, jobs).router())
+    add_router(app, KnowledgeRoutes(parts).router())
+    add_router(app, TuningRoutes(parts, jobs).router())

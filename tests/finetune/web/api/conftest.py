@@ -1,4 +1,4 @@
-"""The API of the company's programs on real services: a knowledge base with a tiny embedder, tuning with a tiny base."""
+"""The API of the company's programs on real services: a knowledge base with a tiny embedder, a tiny base to tune."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,9 @@ def test_the_same_key_takes_in_once_and_another_request_with_it_is_refused(burea
         ({"content": b"x" * 400_000, "headers": {"Content-Type": "application/json"}}, 413),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(bureau: Bureau, sent: dict, status: int) -> None:
+def test_what_cannot_be_used_is_refused_with_a_reason(
+    bureau: Bureau, sent: dict[str, Any], status: int
+) -> None:
     headers = {**bureau.key(), **sent.pop("headers", {})}
     refused = bureau.asked("POST", DOCUMENTS, headers=headers, **sent)
     assert refused.status_code == status, refused.text

@@ -1,4 +1,4 @@
-"""Fine-tuning over the API: a real job with a tiny base, and adapters that are promoted, tried, rolled back, removed."""
+"""Fine-tuning over the API: a real job with a tiny base; adapters are promoted, tried, rolled back, removed."""
 
 from collections.abc import Mapping
 from typing import Any
