@@ -21,7 +21,7 @@ SHOWN = {
     "questions": ["Who pays for sending a return?"],
     "articles": [{"title": "Returns", "url": "https://help.example/returns"}],
 }
-NOTHING = {"questions": [], "articles": []}
+NOTHING: dict[str, list[str]] = {"questions": [], "articles": []}
 
 
 class Learnt:
