@@ -29,6 +29,8 @@ class Scope(StrEnum):
     CHAT = "chat"
     TRANSCRIBE = "transcribe"
     METRICS = "metrics"
+    KNOWLEDGE = "knowledge"
+    FINETUNE = "finetune"
 
 
 @dataclass(frozen=True, slots=True)

@@ -326,6 +326,17 @@ class UsageRow(Base):
     tokens: Mapped[int] = mapped_column(BigInteger)
 
 
+class OnceRow(Base):
+    """A change that a program asked for under an idempotency key; the answer is there once it is made."""
+
+    __tablename__ = "once"
+
+    key_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[Any] = mapped_column(JSON, nullable=True)
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 class SpentChallengeRow(Base):
     """A proof of work that was accepted, until its challenge expires anyway."""
 

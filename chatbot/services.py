@@ -67,6 +67,10 @@ class Services:
         examples: Folder of the example company, loaded when the knowledge base is empty.
         example_images: Also read the images of its articles, after everything is ready: they take longer than all else.
 
+    Attributes:
+        when_loaded: Called when the models are loaded.
+        when_closing: Called before anything is closed.
+
     Raises:
         StorageError: The data folder cannot be written.
     """
@@ -114,6 +118,8 @@ class Services:
         ]
         self._lock = threading.Lock()
         self._started = False
+        self.when_loaded: list[Callable[[], object]] = []
+        self.when_closing: list[Callable[[], object]] = []
 
     def start(self) -> None:
         """Begins to load the models in the background; a second call does nothing."""
@@ -153,6 +159,8 @@ class Services:
     def close(self) -> None:
         """Frees models and files; waits for loading to end first."""
         self._closing.set()
+        for call in self.when_closing:
+            call()
         if self._started:
             self._loading.exception()
         for closer in reversed(self._closers):
@@ -163,6 +171,8 @@ class Services:
             self.store.claims.sweep_folder()  # what a killed erasure left
             loaded = self._build()
             self._loading.set_result(loaded)
+            for call in self.when_loaded:
+                call()
             if self._reads_example_images:
                 self._read_example_images(loaded.knowledge_base)
         except FrontdeskError as error:

@@ -128,8 +128,8 @@ def work_on(folder: Path, kinds: Mapping[str, Work]) -> JobState:
     _be_humble()
     ending: dict[str, JSON]
     try:
-        turn = _wait_for_turn(job)
-        ending = _work(job, kinds)
+        turn = wait_for_turn(job)
+        ending = work_now(job, kinds)
         os.close(turn)
     except JobCancelledError:
         ending = {"state": JobState.CANCELLED, "message": "Cancelled; it can go on where it was."}
@@ -137,7 +137,12 @@ def work_on(folder: Path, kinds: Mapping[str, Work]) -> JobState:
     return JobState(ending["state"])
 
 
-def _work(job: JobFolder, kinds: Mapping[str, Work]) -> dict[str, JSON]:
+def work_now(job: JobFolder, kinds: Mapping[str, Work]) -> dict[str, JSON]:
+    """Works on a job whose turn it is; returns what its record has to say of the end.
+
+    Raises:
+        JobCancelledError: Somebody asked to stop.
+    """
     record = job.change(state=JobState.RUNNING, message="")
     try:
         if record.kind not in kinds:
@@ -158,10 +163,14 @@ def _work(job: JobFolder, kinds: Mapping[str, Work]) -> dict[str, JSON]:
     return {"state": JobState.DONE, "message": str(result.get("message", ""))}
 
 
-def _wait_for_turn(job: JobFolder) -> int:
-    """The lock of the one job that works; those that have waited longer come first."""
+def wait_for_turn(job: JobFolder, is_closing: Callable[[], bool] = lambda: False) -> int:
+    """The lock of the one job that works; those that have waited longer come first.
+
+    Raises:
+        JobCancelledError: Somebody asked to stop, or `is_closing`.
+    """
     while True:
-        if job.wants_cancel:
+        if job.wants_cancel or is_closing():
             raise JobCancelledError("It was cancelled.")
         if not _is_behind(job):
             turn = try_lock(job.path.parent / _TURN)

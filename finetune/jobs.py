@@ -183,18 +183,22 @@ class Jobs:
             job.forget_cancel()
             queued = replace(record, state=JobState.QUEUED, queued_at=now())
             job.write(replace(queued, finished_at="", error="", message=""))
-            with storage_errors(job.path.name), (job.path / LOG).open("ab") as log:
-                process = subprocess.Popen(
-                    [*self._worker, str(job.path), str(claimed)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(claimed,),
-                    start_new_session=True,  # Ctrl-C in a terminal is the terminal's
-                    env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"},
-                )
+            self._launch(job, claimed)
         finally:
             os.close(claimed)
+
+    def _launch(self, job: JobFolder, claimed: int) -> None:
+        """Lets somebody work on a job who holds a copy of its lock."""
+        with storage_errors(job.path.name), (job.path / LOG).open("ab") as log:
+            process = subprocess.Popen(
+                [*self._worker, str(job.path), str(claimed)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(claimed,),
+                start_new_session=True,  # Ctrl-C in a terminal is the terminal's
+                env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"},
+            )
         _CHILDREN.append(process)
 
     @staticmethod

@@ -102,6 +102,12 @@ class Suggester:
         )  # fmt: skip
         return trial
 
+    @property
+    def is_offering(self) -> bool:
+        """Whether anything was learnt that is worth offering."""
+        with self._lock:
+            return self._learnt is not None
+
     def offer(self, citations: Sequence[Sequence[Citation]], language: Language) -> Suggestions:
         """What to offer after an answer.
 

@@ -37,7 +37,9 @@ class MountedPage:
 
 
 PageMount = Callable[[FastAPI, Services], MountedPage]
-"""Adds a page to the application; one that is not for customers below a path of `chatbot.web.accounts.gate`."""
+"""Adds a page to the application; one that is not for customers below a path of `chatbot.web.accounts.gate`.
+
+It may add routes below `/api/` too; `app.state.api` and `app.state.accounts` have what they need."""
 
 
 def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
@@ -74,11 +76,10 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
     )
     add_accounts(app, app.state.accounts)
     app.state.api = _api_parts(services)
-    add_api(app, app.state.api)  # after: what it puts before every request comes first
+    app.state.pages = tuple(mount(app, services) for mount in mounts)  # before: the API refuses other paths
+    add_api(app, app.state.api)  # after the accounts: what it puts before every request comes first
     add_widget(app, services.settings, services.browser_secret())
     protect(app, services.settings)
-    # First: the chat page answers every other path.
-    app.state.pages = tuple(mount(app, services) for mount in mounts)
     settings = services.settings
     limits = PageLimits(app.state.api)
     parts = PageParts(
@@ -117,6 +118,7 @@ def _api_parts(services: Services) -> "ApiParts":
         assistant=services.assistant,
         perceiver=lambda: services.loaded().perceiver,
         secret=services.browser_secret(),
+        suggester=services.suggester,
     )
 
 

@@ -86,18 +86,22 @@ class KnowledgeDesk:
         self._unanswered = unanswered
         self._answered_from = answered_from
 
-    def take(self, paths: Sequence[str], progress: Progress = no_progress) -> IngestReport:
-        """Takes uploaded files in and removes the uploads; a file of the same name replaces the one before.
+    def add(self, files: Sequence[SourceFile], progress: Progress = no_progress) -> IngestReport:
+        """Takes files in; a file of the same name replaces the one before.
 
         Raises:
             InputError: There is no file.
             IndexUnavailableError: The knowledge base cannot be changed now.
         """
-        files = [SourceFile(Path(path), unicodedata.normalize("NFC", Path(path).name)) for path in paths]
         if not files:
             raise InputError("There are no files to take in.", "Add some first.")
+        return self._opened().add_files(files, progress)
+
+    def take(self, paths: Sequence[str], progress: Progress = no_progress) -> IngestReport:
+        """Takes uploaded files in as `add` does, and removes the uploads."""
+        files = [SourceFile(Path(path), unicodedata.normalize("NFC", Path(path).name)) for path in paths]
         try:
-            return self._opened().add_files(files, progress)
+            return self.add(files, progress)
         finally:
             for file in files:
                 file.path.unlink(missing_ok=True)
@@ -119,12 +123,28 @@ class KnowledgeDesk:
             return self._opened().sync_site(place, progress)
         return self._opened().sync_folder(Path(place).expanduser(), progress)
 
-    def listing(self, words: str = "") -> Listing:
-        """Entries whose title, id, source or origin holds all words; without words all."""
+    def add_page(self, url: str) -> IngestReport:
+        """Takes one page of a website in.
+
+        Raises:
+            InputError: It is no address of the web.
+            DocumentError: It cannot be fetched.
+            IndexUnavailableError: The knowledge base cannot be changed now.
+        """
+        return self._opened().add_page(web_address(url))
+
+    def listing(self, words: str = "", begin: int = 0, count: int = _LISTED) -> Listing:
+        """Entries whose title, id, source or origin holds all words; without words all.
+
+        Args:
+            begin: How many to leave out first.
+            count: How many to list.
+        """
         knowledge_base = self._opened()
         wanted = words.casefold().split()
         fitting = [entry for entry in knowledge_base.entries() if _fits(entry, wanted)]
-        return Listing(tuple(fitting[:_LISTED]), len(fitting), knowledge_base.stats())
+        listed = fitting[begin : begin + count]
+        return Listing(tuple(listed), len(fitting), knowledge_base.stats())
 
     def show(self, document_id: str) -> Shown | None:
         """One document; None when it is not there any more."""
@@ -212,6 +232,18 @@ class KnowledgeDesk:
         if report.failed:
             raise InputError(report.failed[0][1])
         return entry
+
+
+def web_address(place: str) -> str:
+    """An address of the web, as it was given.
+
+    Raises:
+        InputError: It is none: a folder of this machine is not for whoever asks over the network.
+    """
+    place = place.strip()
+    if not _WEB.match(place):
+        raise InputError(f"{place!r} is no address of the web.", "Begin it with https:// or http://.")
+    return place
 
 
 def written_entry(question: str, answer: str, phrasings: str) -> FaqEntry:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from chatbot.services import Services
     from chatbot.web.server import MountedPage
     from chatbot.web.ui.inbox_tab import InboxParts
+    from finetune.web.workshop import Workshop
 
 PATH = "/admin"
 INBOX = "/inbox"
@@ -17,7 +18,10 @@ _NO_FILES_BYTES = 1
 
 
 def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
-    """Adds the page with everything; `chatbot.web.accounts.gate` lets administrators through to it."""
+    """Adds the page with everything, and the same for programs below `/api/v1`.
+
+    `chatbot.web.accounts.gate` lets administrators through to the page.
+    """
     from chatbot.web.accounts.gate import administrator
     from chatbot.web.server import MountedPage
     from chatbot.web.ui.mount import mount_private_page
@@ -25,6 +29,7 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
     from finetune.web.workshop import Workshop
 
     workshop = Workshop(services.settings, services.store, lambda: services.loaded().knowledge_base)
+    _add_api(app, services, workshop)
     mount_private_page(
         app,
         build_page(workshop, _inbox_parts(services), _reviews(services), services.insights),
@@ -36,6 +41,36 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
         max_file_bytes=MAX_FILE_BYTES,
     )
     return MountedPage("Fine-tuning", PATH)
+
+
+def _add_api(app: "FastAPI", services: "Services", workshop: "Workshop") -> None:
+    from chatbot.audit import AuditLog
+    from chatbot.once import Once
+    from finetune.web.adapters import AdapterDesk
+    from finetune.web.api.mount import add_operator_api
+    from finetune.web.api.parts import OperatorParts
+    from finetune.web.knowledge import KnowledgeDesk
+    from finetune.web.knowledge_jobs import KnowledgeJobs
+    from finetune.web.training import TrainingDesk
+
+    settings, database = services.settings, services.store.database
+    desk = KnowledgeDesk(workshop.knowledge_base)
+    changes = KnowledgeJobs(settings.data_dir / "knowledge", desk)
+    services.when_loaded.append(changes.take_up)
+    services.when_closing.append(changes.close)
+    parts = OperatorParts(
+        api=app.state.api,
+        accounts=app.state.accounts,
+        audit=AuditLog(database),
+        once=Once(database),
+        knowledge=desk,
+        changes=changes,
+        training=TrainingDesk(workshop.workspace, settings),
+        adapters=AdapterDesk(
+            workshop.registry, workshop.registry_of_base, settings.adapter, workshop.feedback
+        ),
+    )
+    add_operator_api(app, parts, workshop.jobs)
 
 
 def mount_inbox_page(app: "FastAPI", services: "Services") -> "MountedPage":

@@ -16,6 +16,7 @@ from chatbot.errors import FrontdeskError
 from chatbot.web.accounts.desk import AccountDesk
 from chatbot.web.accounts.pages import refusal_page
 from chatbot.web.api.problems import described, problem
+from chatbot.web.auth import ForbiddenError
 from chatbot.web.loopback import comes_from_this_machine
 
 log = logging.getLogger(__name__)
@@ -58,22 +59,20 @@ class StaffGate:
     def _admit(self, request: HTTPConnection, roles: frozenset[Role]) -> _Passed | Response:
         """Who asks, or the refusal."""
         try:
-            if not self._desk.needs_session():
-                here = _Passed(THIS_MACHINE, Role.ADMIN)
-                return here if comes_from_this_machine(request) else _unknown()
-            if not self._desk.is_own_page(request, is_needed=False):
+            needs_session = self._desk.needs_session()
+            if needs_session and not self._desk.is_own_page(request, is_needed=False):
                 return problem(403, "forbidden-origin", "Pages of this origin may not use this page.")
-            account = self._desk.account(request)
+            who = _asking(self._desk, request)
         except FrontdeskError as error:
             log.error("%s", error, exc_info=error)
             return described(error)
-        if account is None:
-            return RedirectResponse(LOGIN, 303) if _is_navigation(request) else _unknown()
-        if account.role not in roles:
+        if who is None:
+            return RedirectResponse(LOGIN, 303) if needs_session and _is_navigation(request) else _unknown()
+        if who.role not in roles:
             if _is_navigation(request):
                 return refusal_page(request.headers.get("accept-language", ""))
             return problem(403, "forbidden", "This is for administrators.")
-        return _Passed(account.name, account.role)
+        return who
 
 
 def actor(request: HTTPConnection) -> str | None:
@@ -86,6 +85,34 @@ def administrator(request: HTTPConnection) -> str | None:
     """The same; None for an agent too, so that pages for administrators do not rest on paths alone."""
     passed = getattr(request.state, _STATE, None)
     return passed.name if isinstance(passed, _Passed) and passed.role is Role.ADMIN else None
+
+
+def administrator_asking(desk: AccountDesk, request: HTTPConnection) -> str | None:
+    """The administrator who asks for something outside of the gate's paths; None when it is none.
+
+    A page of another origin is refused even where no account is needed: browsers say where a request comes from.
+
+    Raises:
+        ForbiddenError: It is somebody else's role, or a page of another origin; a change by somebody who is signed in
+            has to say its origin.
+    """
+    is_change = request.scope.get("method") not in ("GET", "HEAD")
+    if not desk.is_own_page(request, is_needed=is_change and desk.needs_session()):
+        raise ForbiddenError(
+            "Pages of this origin may not do this.", "Use a page of this server, or an API key."
+        )
+    who = _asking(desk, request)
+    if who is not None and who.role is not Role.ADMIN:
+        raise ForbiddenError("This is for administrators.")
+    return who.name if who else None
+
+
+def _asking(desk: AccountDesk, request: HTTPConnection) -> _Passed | None:
+    """Whoever is signed in, or sits at a machine whose server needs nobody to."""
+    if not desk.needs_session():
+        return _Passed(THIS_MACHINE, Role.ADMIN) if comes_from_this_machine(request) else None
+    account = desk.account(request)
+    return _Passed(account.name, account.role) if account else None
 
 
 def _unknown() -> Response:

@@ -209,9 +209,10 @@ class ConversationRoutes:
         last_event_id, unanswered = self._parts.turns.resume_point(
             conversation_id
         )  # first: no event is missed
-        return wire.conversation_view(
-            self._parts.store.get(conversation_id, who.visitor_id), last_event_id, unanswered
-        )
+        conversation = self._parts.store.get(conversation_id, who.visitor_id)
+        view = wire.conversation_view(conversation, last_event_id, unanswered)
+        view.next = self._parts.next_steps.after(lambda: conversation.messages)
+        return view
 
     async def _events(self, conversation_id: str, who: Visitor, after: int, follow: bool) -> Response:
         headers = {"X-Accel-Buffering": "no"}

@@ -20,6 +20,7 @@ from chatbot.web_settings import WebSettings
 PREFIXES = ("/api/", "/v1/")
 UNCHECKED = ("/healthz", "/readyz")
 TOKEN_HEADER = "Frontdesk-Token"  # noqa: S105 - a name
+_TAKES_FILES = ("/messages", "/knowledge/documents")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -94,7 +95,7 @@ class Guard:
 
     def _limit(self, scope: Scope, headers: Headers) -> int:
         has_files = headers.get("content-type", "").startswith("multipart/form-data")
-        takes_files = scope["path"].startswith("/v1/") or scope["path"].endswith("/messages")
+        takes_files = scope["path"].startswith("/v1/") or scope["path"].endswith(_TAKES_FILES)
         large = takes_files and (has_files or scope["path"].startswith("/v1/"))
         return self._settings.max_upload_bytes if large else self._json_bytes
 

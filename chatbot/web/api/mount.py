@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute, Match
 
@@ -23,7 +23,7 @@ _CHAR_BYTES = 6  # of one character in JSON, as an escape
 
 
 def add_api(app: FastAPI, parts: ApiParts) -> None:
-    """Adds the routes, their errors, and what every request meets first."""
+    """Adds the routes, their errors, and what every request meets first; other paths of the API are refused."""
     settings = parts.settings
     app.add_middleware(
         Guard,
@@ -41,8 +41,8 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
         OpenAIRoutes(parts, parts.perceiver).router(),
     ]
     for router in routers:
-        app.include_router(router)
-    routes = [route for router in routers for route in router.routes]
+        add_router(app, router)
+    routes: Sequence[BaseRoute] = app.state.api_routes
 
     async def nothing_here(request: Request) -> JSONResponse:
         return _refused(request, routes)
@@ -54,6 +54,12 @@ def add_api(app: FastAPI, parts: ApiParts) -> None:
     )
     for prefix in PREFIXES:
         app.add_api_route(prefix + "{rest:path}", nothing_here, methods=_METHODS, include_in_schema=False)
+
+
+def add_router(app: FastAPI, router: APIRouter) -> None:
+    """Adds routes to the API; those of others before `add_api`, which refuses every other path."""
+    app.include_router(router)
+    app.state.api_routes = (*getattr(app.state, "api_routes", ()), *router.routes)
 
 
 def _metrics(parts: ApiParts) -> Callable[..., Response]:

@@ -19,6 +19,7 @@ from chatbot.turn_log import TurnLog
 from chatbot.web.address import client_address, own_origin
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.limits import Rate, RateLimits
+from chatbot.web.api.next_steps import NextSteps, NothingLearnt, Suggests
 from chatbot.web.api.problems import ApiError
 from chatbot.web.api.runner import Responds, TurnRunner
 from chatbot.web.auth import AuthError, ForbiddenError, Sites, Visitor, VisitorTokens, is_customer
@@ -51,6 +52,7 @@ class ApiParts:
     tracing: Tracing
     quotas: Quotas
     proofs: ProofOfWork
+    next_steps: NextSteps
 
     @classmethod
     def build(
@@ -63,8 +65,13 @@ class ApiParts:
         assistant: Callable[[], Responds],
         perceiver: Callable[[], Perceives],
         secret: str,
+        suggester: Suggests | None = None,
     ) -> "ApiParts":
-        """Puts the parts together; nothing runs yet."""
+        """Puts the parts together; nothing runs yet.
+
+        Args:
+            suggester: Knows what customers want next; without it nothing is offered.
+        """
         web = settings.web
         turns, hub = TurnLog(store.database, web.turn_lease_s), Hub(web.max_streams)
         handoff.watchers.append(hub.notify)
@@ -72,6 +79,7 @@ class ApiParts:
         tracing = Tracing(web.otlp_url)
         measured = lambda: MeasuredAssistant(tracing.observed(assistant()), metrics)  # noqa: E731
         quotas = Quotas(store.database, web.daily, secret)
+        next_steps = NextSteps(suggester or NothingLearnt())
         runner = TurnRunner(
             assistant=measured,
             store=store,
@@ -80,6 +88,7 @@ class ApiParts:
             workers=web.turn_workers,
             keep_days=web.event_retention_days,
             spent=quotas.spent,
+            next_steps=next_steps,
         )
         return cls(
             settings=settings,
@@ -98,6 +107,7 @@ class ApiParts:
             tracing=tracing,
             quotas=quotas,
             proofs=ProofOfWork(store.database, secret),
+            next_steps=next_steps,
         )
 
     def close(self, timeout_s: float) -> None:

@@ -12,10 +12,19 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from chatbot.errors import ConversationNotFoundError, FrontdeskError, InputError, StorageError
+from chatbot.errors import (
+    AdapterError,
+    ConversationNotFoundError,
+    FrontdeskError,
+    InputError,
+    ModelError,
+    StorageError,
+)
+from chatbot.once import StillUnderWayError
 from chatbot.quotas import QuotaError
 from chatbot.turn_log import IdempotencyError, TooManyTurnsError
 from chatbot.web.auth import AuthError, ForbiddenError
+from knowledge_base.errors import DocumentError, IndexUnavailableError
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -63,6 +72,11 @@ _STATUS: Sequence[tuple[type[FrontdeskError], int, str]] = (
     (IdempotencyError, 422, "idempotency-key-reused"),
     (TooManyTurnsError, 429, "too-many-unanswered"),
     (InputError, 422, "unusable-input"),
+    (DocumentError, 422, "unusable-document"),
+    (AdapterError, 409, "adapter-refused"),
+    (StillUnderWayError, 409, "still-under-way"),
+    (IndexUnavailableError, 503, "knowledge-base-unavailable"),
+    (ModelError, 503, "model-unavailable"),
     (StorageError, 503, "storage-unavailable"),
 )
 

@@ -19,6 +19,7 @@ from chatbot.turn_log import Turn, TurnLog
 from chatbot.web.api import wire
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.line import Line, Phase, Place
+from chatbot.web.api.next_steps import NextSteps, NothingLearnt
 
 log = logging.getLogger(__name__)
 _PRUNE_EVERY_S = 3600.0
@@ -43,6 +44,7 @@ class TurnRunner:
         workers: Answers that the language model composes at the same time; as many turns are looked at.
         keep_days: Days after which events are removed.
         spent: Told the id of each turn with an answer, and the tokens it has cost.
+        next_steps: Knows what to offer after an answer.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TurnRunner:
         workers: int,
         keep_days: int = 30,
         spent: Callable[[str, int], object] = lambda _turn_id, _tokens: None,
+        next_steps: NextSteps = NextSteps(NothingLearnt()),  # noqa: B008 - has no state
     ) -> None:
         self._assistant = assistant
         self._store = store
@@ -63,6 +66,7 @@ class TurnRunner:
         self._keep_for = timedelta(days=keep_days)
         self._prune_next_s = 0.0
         self._spent = spent
+        self._next_steps = next_steps
         self._line = Line(workers)
         self._stopped: set[str] = set()
         self._held: set[str] = set()  # waiting turns whose conversation is answered by another process
@@ -286,7 +290,7 @@ class TurnRunner:
                 if told := wire.event(turn.id, happened):
                     if isinstance(happened, Done):
                         self._charge(turn, happened.tokens)
-                        self._finish(turn, *told)
+                        self._finish_done(turn, *told)
                         return False
                     self._turns.tell(turn, *told)
                     self._hub.notify(turn.conversation_id)
@@ -318,7 +322,14 @@ class TurnRunner:
 
     def _finish_stored(self, turn: Turn, answer: StoredMessage) -> None:
         self._charge(turn, answer.evidence.tokens if answer.evidence else 0)
-        self._finish(turn, *wire.done_event(turn.id, answer))
+        self._finish_done(turn, *wire.done_event(turn.id, answer))
+
+    def _finish_done(self, turn: Turn, name: str, data: dict[str, object]) -> None:
+        """Tells an answer, which is stored, with what may come next."""
+        after = self._next_steps.after(
+            lambda: self._store.get(turn.conversation_id, turn.visitor_id).messages
+        )
+        self._finish(turn, name, {**data, "next": after.model_dump()})
 
     def _charge(self, turn: Turn, tokens: int) -> None:
         try:

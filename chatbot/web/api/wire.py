@@ -112,6 +112,22 @@ class MessageView(BaseModel):
     feedback: FeedbackView | None = None
 
 
+class ArticleView(BaseModel):
+    """An article that may be of use next."""
+
+    title: str = Field(examples=["Returns"])
+    url: str = Field(examples=["https://wren.example/returns"])
+
+
+class NextView(BaseModel):
+    """What the customer may want after an answer; empty where nothing that was learnt is worth offering."""
+
+    questions: list[str] = Field(
+        [], examples=[["Who pays for sending a return?"]], description="Send one as it is."
+    )
+    articles: list[ArticleView] = []
+
+
 class ConversationSummary(BaseModel):
     """One line of a visitor's list of conversations."""
 
@@ -131,6 +147,7 @@ class ConversationView(ConversationSummary):
     last_event_id: int = Field(0, examples=[17])
     unanswered: int = Field(0, description="Messages that are still being answered.")
     csat: CsatView | None = None
+    next: NextView = Field(NextView(), description="After the newest answer, where nothing follows it.")
 
 
 def attachment_view(attachment: Attachment) -> AttachmentView:

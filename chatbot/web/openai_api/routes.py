@@ -233,6 +233,7 @@ def _extension(done: LoggedEvent) -> dict[str, Any]:
         "citations": done.data["citations"],
         "options": done.data["options"],
         "stopped": done.data["stopped"],
+        "next": done.data["next"],
     }
 
 

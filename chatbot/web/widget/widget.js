@@ -13,18 +13,22 @@
     fr: ['Aide', 'Masquer', 'Indisponible pour le moment.'], es: ['Ayuda', 'Descartar', 'No disponible ahora.'],
     zh: ['帮助', '关闭', '暂时无法连接。'], ja: ['ヘルプ', '閉じる', '現在つながりません。'], ar: ['مساعدة', 'إغلاق', 'غير متاح الآن.'],
   };
+  // No font but where there are words, and no SVG: what a page does not have yet costs time before the first paint.
   const STYLE = `
 :host{all:initial!important;position:fixed!important;z-index:var(--fd-z,2147483000)!important}
 :host([inline]){position:relative!important;display:block!important;z-index:auto!important;height:100%!important}
-.dock{position:fixed;bottom:var(--fd-y,20px);right:var(--fd-x,20px);display:flex;flex-direction:column;align-items:flex-end;gap:12px;font:15px/1.5 var(--fd-font,system-ui,sans-serif)}
+.dock{position:fixed;bottom:var(--fd-y,20px);right:var(--fd-x,20px);display:flex;flex-direction:column;align-items:flex-end;gap:12px}
 .left{right:auto;left:var(--fd-x,20px);align-items:flex-start}
-button{border:0;background:none;color:inherit;font:inherit;text-align:start;cursor:pointer;padding:12px 16px;border-radius:16px}
-.launcher{position:relative;display:grid;place-items:center;width:56px;height:56px;padding:0;border:2px solid transparent;border-radius:50%;background:var(--fd-accent,#047857) border-box;color:var(--fd-on-accent,#fff)}
+button{border:0;background:none;color:inherit;text-align:start;cursor:pointer;padding:12px 16px;border-radius:16px}
+.launcher{position:relative;width:56px;height:56px;padding:0;border:2px solid transparent;border-radius:50%;background:var(--fd-accent,#047857) border-box;color:var(--fd-on-accent,#fff)}
 .launcher:hover{filter:brightness(1.1)}
 button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3px}
-[aria-busy] svg{opacity:.4}
-.nudge{display:flex;align-items:flex-start;max-width:280px;border-radius:16px;background:#fff;color:#18181b}
+[aria-busy] span{opacity:.4}
+.launcher>span:first-child{position:absolute;inset:12px;width:28px;height:28px;background:currentColor;clip-path:path(evenodd,"M14 3a10.5 10.5 0 0 1 0 21H3l2.6-4.6A10.5 10.5 0 0 1 14 3ZM9 11v2h10v-2ZM9 15v2h7v-2Z")}
+.nudge{font:15px/1.5 var(--fd-font,system-ui,sans-serif);display:flex;align-items:flex-start;max-width:280px;border-radius:16px;background:#fff;color:#18181b}
 .launcher,.nudge{box-shadow:0 2px 6px #0003,0 6px 24px #0003}
+.nudge button{font:inherit}
+@media(forced-colors:active){.launcher>span:first-child{background:ButtonText;forced-color-adjust:none}}
 @media print{.dock{display:none}}`;
 
   const language = (data.lang || doc.documentElement.lang || navigator.language).toLowerCase();
@@ -39,7 +43,6 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
     element.append(...children);
     return element;
   };
-  const svg = (tag, attributes, ...children) => make(doc.createElementNS('http://www.w3.org/2000/svg', tag), attributes, ...children);
 
   if (!customElements.get('frontdesk-widget')) customElements.define('frontdesk-widget', class extends HTMLElement {});
   const host = make('frontdesk-widget');
@@ -49,9 +52,7 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
   root.adoptedStyleSheets = [sheet];
 
   const label = data.label || words[0];
-  const launcher = make('button', { class: 'launcher', 'aria-label': label, 'aria-haspopup': 'dialog', 'aria-expanded': false },
-    svg('svg', { viewBox: '0 0 24 24', width: 28, fill: 'none', stroke: 'currentColor', 'stroke-width': 2, 'aria-hidden': true },
-      svg('path', { d: 'M21 12a8 8 0 0 1-8 8H4l1.6-3.2A8 8 0 1 1 21 12ZM8.5 10.5h8m-8 3.5h5' })));
+  const launcher = make('button', { class: 'launcher', 'aria-label': label, 'aria-haspopup': 'dialog', 'aria-expanded': false }, make('span'));
   const dock = make('div', { class: `dock ${data.position || ''}`, role: 'region', 'aria-label': label }, launcher);
 
   const emit = (name, detail) => {
@@ -86,7 +87,7 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
     host.style.setProperty('--fd-accent', color);
     host.style.setProperty('--fd-on-accent', `0x${r}` * 0.3 + `0x${g}` * 0.59 + `0x${b}` * 0.11 > 140 ? '#111' : '#fff');
   };
-  paint(data.color);
+  if (data.color) paint(data.color);
   const tell = (text) => {
     dock.querySelector('.nudge')?.remove();
     const box = make('div', { class: 'nudge', role: 'status' }, make('button', {}, text), make('button', { 'aria-label': words[1] }, '✕'));
@@ -107,7 +108,7 @@ button:focus-visible{outline:3px solid var(--fd-accent,#047857);outline-offset:3
     doc.body.append(host);
     try { if (sessionStorage[key]) api.open({ quiet: true }).catch(() => {}); } catch {}
     // path seconds words | …
-    for (const rule of (data.proactive || '').split('|')) {
+    if (data.proactive) for (const rule of data.proactive.split('|')) {
       const [, path, wait, text] = /^\s*(\S+)\s+(\d+)\s+(.+)/.exec(rule) || [];
       if (path && (path.endsWith('*') ? location.pathname.startsWith(path.slice(0, -1)) : path === location.pathname)) {
         setTimeout(() => loading || tell(text), wait * 1000);

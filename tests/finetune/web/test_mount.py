@@ -51,6 +51,17 @@ def test_the_widget_is_served_beside_it(client: TestClient) -> None:
     assert started.status_code == 201
 
 
+def test_programs_reach_the_same_over_the_api_and_the_api_still_refuses_other_paths(
+    client: TestClient,
+) -> None:
+    assert client.get("/api/v1/finetune/adapters").json()["active"] == "default"
+    refused = client.put("/api/v1/finetune/adapters")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+    assert client.get("/api/v1/knowledge/nothing").status_code == 404
+    assert "/api/v1/knowledge/documents/{document_id}" in client.get("/openapi.json").json()["paths"]
+    assert client.get("/api/v1/finetune/adapters", headers={"Host": "evil.example"}).status_code == 421
+
+
 def test_a_customers_page_its_api_and_its_configuration_hold_nothing_of_it(client: TestClient) -> None:
     pages = [
         "/",

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from sqlalchemy import select
 
 from chatbot.errors import StorageError
+from chatbot.insights.suggestions import Step, Suggestions
 from chatbot.messages import OcrLine, ScreenReading
 from chatbot.schema import CsatRow
 from knowledge_base.documents import RetrievalResult
@@ -471,6 +472,41 @@ def test_the_page_opens_sends_listens_and_closes(visit: Opens) -> None:
     page.evaluate("frontdesk.close()")
     expect(panel(page)).to_be_hidden()
     assert page.evaluate("window.heard") == ["open", "sent", "message", "close"]
+
+
+class LearntSteps:
+    """Has learnt what customers want after an answer."""
+
+    is_offering = True
+
+    def offer(self, citations: Any, language: str) -> Suggestions:
+        return Suggestions(
+            (Step("q", "Who pays for sending a return?", is_question=True),),
+            (Step("a", "Returns", "https://help.example/returns"),),
+        )
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_what_may_come_next_is_offered_until_the_next_question(
+    desk: WidgetDesk, visit: Opens, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(desk.parts.next_steps, "_suggester", LearntSteps())
+    page = opened(visit(headers=strict(desk), **options))
+    ask(page)
+    group = page.locator("frontdesk-widget").get_by_role("group", name="You may also ask")
+    choice, article = group.get_by_role("button"), page.locator("frontdesk-widget .next a")
+    expect(choice).to_have_text("Who pays for sending a return?")
+    expect(article).to_have_attribute("href", "https://help.example/returns")
+    expect(article).to_have_attribute("rel", re.compile("noopener"))
+    assert violations(page) == []
+    page.reload()
+    expect(choice).to_have_count(1)
+    choice.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("frontdesk-widget .said .bubble").last).to_have_text("Who pays for sending a return?")
+    expect(answers(page)).to_have_count(2)
+    expect(choice).to_have_count(1)  # of the newest answer alone
+    expect(article).to_have_count(2)
 
 
 def test_questions_that_may_be_meant_are_offered_until_the_next_message(

@@ -366,3 +366,12 @@ def test_when_the_server_is_away_the_launcher_says_so_and_tries_again(visit: Ope
     told.get_by_role("button", name="Dismiss").click()
     opened(page)
     ask(page)
+
+
+def test_the_launcher_shows_its_sign_in_forced_colours_too(desk: WidgetDesk, visit: Opens) -> None:
+    sign = launcher(visit(forced_colors="active")).locator("span").first
+    color, ground = (
+        sign.evaluate("it => getComputedStyle(it).backgroundColor"),
+        launcher(sign.page).evaluate("it => getComputedStyle(it).backgroundColor"),
+    )
+    assert color != ground

@@ -1,12 +1,13 @@
 // A conversation as turns, a question and its answer each; events change them. Knows neither server nor screen.
 
+const NOTHING = { questions: [], articles: [] };
 let made = 0;
 
 /** A turn; `state` is sending, unsent, waiting, working, done or failed. */
 export function newTurn(more) {
   made += 1;
   return { key: `turn-${made}`, id: '', text: '', attachments: [], files: [], problems: [], readings: [], corrections: {}, isCorrection: false,
-    state: 'waiting', stage: '', position: 0, answer: '', citations: [], answerId: '', decision: '', options: [], stopped: false, author: '', rating: 0, comment: '',
+    state: 'waiting', stage: '', position: 0, answer: '', citations: [], answerId: '', decision: '', options: [], next: NOTHING, stopped: false, author: '', rating: 0, comment: '',
     warnings: [], error: '', ...more };
 }
 
@@ -45,6 +46,7 @@ export class Conversation {
       this.turns[n].state = 'waiting';
       left -= 1;
     }
+    if (this.turns.length && view?.next) this.turns[this.turns.length - 1].next = view.next;
     this.turns.push(...unsent);
   }
 
@@ -116,7 +118,7 @@ export class Conversation {
 const squeeze = (text) => text.replace(/\s+/g, ' ').trim();
 
 function restart(turn) {
-  Object.assign(turn, { state: 'waiting', stage: '', answer: '', citations: [], options: [], warnings: [], error: '' });
+  Object.assign(turn, { state: 'waiting', stage: '', answer: '', citations: [], options: [], next: NOTHING, warnings: [], error: '' });
 }
 
 const CHANGES = {
@@ -135,8 +137,8 @@ const CHANGES = {
   citation(turn, citation) { turn.citations.push(citation); },
   options(turn, { options }) { turn.options = options; },
   warning(turn, { message }) { turn.warnings.push(message); },
-  done(turn, { message_id, text, decision, citations, options = [], stopped }) {
-    Object.assign(turn, { state: 'done', stage: '', answerId: message_id, answer: text, decision, citations, options, stopped });
+  done(turn, { message_id, text, decision, citations, options = [], next = NOTHING, stopped }) {
+    Object.assign(turn, { state: 'done', stage: '', answerId: message_id, answer: text, decision, citations, options, next, stopped });
   },
   failed(turn, { message }) { Object.assign(turn, { state: 'failed', error: message }); },
   restarted: restart,

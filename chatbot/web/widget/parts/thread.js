@@ -74,6 +74,7 @@ export class Thread {
     part('sources', [state, turn.citations.length, turn.answerId], () => this.sources(turn, shown));
     part('options', [state, isLast, turn.options.join('\n')], () => this.options(turn, isLast));
     part('actions', [state, turn.answerId, turn.decision, turn.rating], () => this.actions(turn));
+    part('next', [state, isLast, turn.next.questions.join('\n'), turn.next.articles.length], () => this.next(turn, isLast));
   }
 
   question(turn) {
@@ -197,8 +198,26 @@ export class Thread {
   /** Questions to choose from, until something else is asked. */
   options(turn, isLast) {
     if (turn.state !== 'done' || !isLast || !turn.options.length) return h('div');
-    const box = h('div', { class: 'options', role: 'group', 'aria-label': this.t('options') });
-    for (const text of turn.options) box.append(h('button', { type: 'button', class: 'suggestion', dir: 'auto', onclick: () => this.does.ask(text) }, text));
+    return this.choices('options', turn.options);
+  }
+
+  choices(name, questions) {
+    const box = h('div', { class: 'options', role: 'group', 'aria-label': this.t(name) });
+    for (const text of questions) box.append(h('button', { type: 'button', class: 'suggestion', dir: 'auto', onclick: () => this.does.ask(text) }, text));
+    return box;
+  }
+
+  /** What may come next: articles stay, questions go when another one is asked. */
+  next({ state, next }, isLast) {
+    const box = h('div', { class: 'next' });
+    if (state !== 'done') return box;
+    const links = [];
+    for (const { title, url } of next.articles) {
+      const found = link(url, title);
+      if (found) links.push(links.length ? ' · ' : ' ', found);
+    }
+    if (links.length) box.append(h('p', { class: 'quiet', dir: 'auto' }, this.t('related'), ...links));
+    if (isLast && next.questions.length) box.append(this.choices('next', next.questions));
     return box;
   }
 
