@@ -494,6 +494,7 @@ class KnowledgeBase:
         images = images_of_now(self._images, self._items)
         snapshot = Snapshot.of(self._items.values(), self._embedder.dimension, images, self._features_of)
         self._vocabulary = vocabulary_of(snapshot.documents.values(), snapshot.faq.values())
+        self._items = {item.key: item for item in snapshot.items}  # whose vectors are parts of the snapshot's
         self._snapshot = snapshot
 
     def _announce(self) -> None:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.temporary import take_in_articles, temporary_knowledge_base
 from chatbot.settings import Settings
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.evaluate import Outcome, Search, load_queries, outcomes, search_documents
 from knowledge_base.lexical import Scores
+from knowledge_base.ranking import best
 from knowledge_base.retrieve import Snapshot, fuse_rankings
 
 PLAIN_RRF_K = 60
@@ -87,8 +86,7 @@ def rival_searches(snapshot: Snapshot, embedder: TextEmbedder) -> Mapping[str, S
 
 
 def _best(scores: Scores) -> list[str]:
-    order = np.argsort(-scores, kind="stable")[:PLAIN_CANDIDATES]
-    return [str(i) for i in order if scores[i] > 0]
+    return [str(i) for i in best(scores, PLAIN_CANDIDATES)]
 
 
 def _documents(snapshot: Snapshot, search: Callable[[str], Sequence[str]], question: str) -> list[str]:
