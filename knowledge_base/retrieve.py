@@ -147,7 +147,6 @@ class Snapshot:
             pictures=Pictures.of(images, chunks, features_of),
         )
 
-
     @cached_property
     def answers(self) -> tuple[Places, Places, Places]:
         """Passages that are FAQ answers, the place of each one's entry in `faq`, and that of each phrasing's."""
@@ -171,9 +170,7 @@ def _together(items: Iterable[Item], dimension: int) -> tuple[tuple[Item, ...], 
     at, said = 0, 0
     for item in ordered:
         to, until = at + len(item.chunks), said + len(item.phrasings)
-        found.append(
-            replace(item, chunk_vectors=chunks[at:to], phrasing_vectors=phrasings[said:until])
-        )
+        found.append(replace(item, chunk_vectors=chunks[at:to], phrasing_vectors=phrasings[said:until]))
         at, said = to, until
     return tuple(found), chunks, phrasings
 
