@@ -326,7 +326,7 @@ class KnowledgeBase:
                 ingestor.take_over(self._index.images_of(reader_id))
 
     def _image_ingestor(self, items: dict[str, Item], held: HeldImages, store: ImageStore) -> ImageIngestor:
-        return ImageIngestor(self._index, items, held, store, self._settings.max_document_bytes)
+        return ImageIngestor(self._index, items, held, store, self._settings)
 
     def remove_document(self, document_id: str) -> bool:
         """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.
