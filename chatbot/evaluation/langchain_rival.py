@@ -32,7 +32,7 @@ def encoder(documents: Callable[[Sequence[str]], Vectors], query: Callable[[str]
     """Two functions from texts to vectors as LangChain's `Embeddings`."""
     from langchain_core.embeddings import Embeddings
 
-    class _Encoder(Embeddings):
+    class _Encoder(Embeddings):  # type: ignore[misc]
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             return [[float(value) for value in vector] for vector in documents(texts)]
 
