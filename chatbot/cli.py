@@ -226,6 +226,31 @@ def bench_turn(as_json: Annotated[bool, typer.Option("--json")] = False) -> None
     run_bench("turn", measure_turn, as_json)
 
 
+@bench_app.command("ingest")
+def bench_ingest(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    articles: Annotated[int, typer.Option(min=1, help="Articles of each round, five passages each.")] = 80,
+    files: Annotated[
+        int, typer.Option(min=1, help="Files of the folder that is synced again without a change.")
+    ] = 10_000,
+) -> None:
+    """Taking documents in against SentenceTransformer's `encode` and, with the extra `bench`, a LangChain pipeline."""
+    from chatbot.bench_ingest import measure_ingest
+
+    run_bench("ingest", lambda settings: measure_ingest(settings, articles, files), as_json)
+
+
+@bench_app.command("search")
+def bench_search(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    chunks: Annotated[int, typer.Option(min=1, help="Passages to search.")] = 100_000,
+) -> None:
+    """What a search of many passages adds to the question's embedding, how exact it is, and its memory."""
+    from chatbot.bench_search import measure_search
+
+    run_bench("search", lambda settings: measure_search(settings, chunks), as_json)
+
+
 @bench_app.command("policy")
 def bench_policy(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """What policy, grounding and privacy add to a turn, stage by stage, over the example company's questions."""

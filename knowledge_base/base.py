@@ -326,7 +326,7 @@ class KnowledgeBase:
                 ingestor.take_over(self._index.images_of(reader_id))
 
     def _image_ingestor(self, items: dict[str, Item], held: HeldImages, store: ImageStore) -> ImageIngestor:
-        return ImageIngestor(self._index, items, held, store, self._settings.max_document_bytes)
+        return ImageIngestor(self._index, items, held, store, self._settings)
 
     def remove_document(self, document_id: str) -> bool:
         """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.
@@ -494,6 +494,7 @@ class KnowledgeBase:
         images = images_of_now(self._images, self._items)
         snapshot = Snapshot.of(self._items.values(), self._embedder.dimension, images, self._features_of)
         self._vocabulary = vocabulary_of(snapshot.documents.values(), snapshot.faq.values())
+        self._items = {item.key: item for item in snapshot.items}  # whose vectors are parts of the snapshot's
         self._snapshot = snapshot
 
     def _announce(self) -> None:

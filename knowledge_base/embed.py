@@ -22,11 +22,15 @@ from knowledge_base.embed_backends import (
     normalised,
     read_json,
 )
+from knowledge_base.embed_bfloat16 import ManyTexts, processor_has_bfloat16
 from knowledge_base.errors import IndexUnavailableError
 from knowledge_base.onnx_export import exported
 
 Role = Literal["query", "document"]
 _BATCH_TEXTS = 8  # larger batches gain nothing on a CPU and cost memory
+_QUICK_BATCH_TEXTS = 32
+MANY_TEXTS = 2_000
+"""From so many documents on, torch gains more than the seconds it takes to load, where the processor has bfloat16."""
 _WINDOW_BYTES = 65_536
 
 
@@ -73,7 +77,14 @@ class Embedder:
         modules = read_json(model_folder / "modules.json", list)
         config = read_json(model_folder / "config_sentence_transformers.json", dict, optional=True)
         self._prompts = {name: text for name, text in (config.get("prompts") or {}).items() if text}
-        self._backend = _load_backend(model_folder, modules, threads, cache_folder)
+        pooling = _plain_pooling(model_folder, modules)
+        self._backend = _load_backend(model_folder, pooling, threads, cache_folder)
+        self._many: ManyTexts | None = None
+        if isinstance(self._backend, OnnxBackend):
+            quick = processor_has_bfloat16()
+            self._many = ManyTexts(
+                model_folder, self._backend, POOLINGS[pooling], threads, after=MANY_TEXTS, wanted=quick
+            )
         self._encode_query = lru_cache(maxsize=256)(self._encode_one)
 
     @property
@@ -97,7 +108,8 @@ class Embedder:
             return np.zeros((0, self.dimension), np.float32)
         if role == "query" and len(texts) == 1:
             return self._encode_query(texts[0])[None, :].copy()
-        return self._encode_all([self._prompt(role) + text for text in texts])
+        many = self._many if role == "document" else None
+        return self._encode_all([self._prompt(role) + text for text in texts], many or self._backend)
 
     def count_tokens(self, text: str) -> int:
         """Length of a text in the model's tokens, special tokens not counted."""
@@ -112,15 +124,16 @@ class Embedder:
         self._encode_query.cache_clear()
 
     def _encode_one(self, query: str) -> Vectors:
-        vector: Vectors = self._encode_all([self._prompt("query") + query])[0]
+        vector: Vectors = self._encode_all([self._prompt("query") + query], self._backend)[0]
         return vector
 
-    def _encode_all(self, texts: Sequence[str]) -> Vectors:
+    def _encode_all(self, texts: Sequence[str], backend: "Backend | ManyTexts") -> Vectors:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        for start in range(0, len(order), _BATCH_TEXTS):
-            batch = order[start : start + _BATCH_TEXTS]
-            vectors[batch] = self._backend.encode([texts[i] for i in batch])
+        size = _QUICK_BATCH_TEXTS if isinstance(backend, ManyTexts) and backend.is_quick else _BATCH_TEXTS
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            vectors[batch] = backend.encode([texts[i] for i in batch])
         return normalised(vectors)
 
     def _prompt(self, role: Role) -> str:
@@ -128,10 +141,7 @@ class Embedder:
         return next((self._prompts[name] for name in names if name in self._prompts), "")
 
 
-def _load_backend(
-    folder: Path, modules: list[dict[str, Any]], threads: int, cache_folder: Path | None
-) -> Backend:
-    pooling = _plain_pooling(folder, modules)
+def _load_backend(folder: Path, pooling: str, threads: int, cache_folder: Path | None) -> Backend:
     if pooling and (folder / "tokenizer.json").is_file():
         graph = exported(folder, (cache_folder or folder) / f"{fingerprint(folder)[:16]}.onnx", pooling)
         if graph:

@@ -12,7 +12,8 @@ from knowledge_base.errors import IndexUnavailableError
 
 Vectors = npt.NDArray[np.float32]
 _DEFAULT_TOKENS = 512
-Pooling = Callable[[Vectors, npt.NDArray[np.int64]], Vectors]
+Tokens = npt.NDArray[np.int64]
+Pooling = Callable[[Vectors, Tokens], Vectors]
 
 
 class Backend(Protocol):
@@ -58,11 +59,15 @@ class OnnxBackend:
         self._pooling = pooling
         self.dimension: int = self._session.get_outputs()[0].shape[-1]
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of one batch, `[batch, dimension]`."""
+    def tokens(self, texts: Sequence[str]) -> tuple[Tokens, Tokens]:
+        """Token ids and attention mask of one batch, `[batch, tokens]` each, padded to the longest."""
         encodings = self._tokenizer.encode_batch(list(texts))
         mask = np.array([e.attention_mask for e in encodings], np.int64)
-        ids = np.array([e.ids for e in encodings], np.int64)
+        return np.array([e.ids for e in encodings], np.int64), mask
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of one batch, `[batch, dimension]`."""
+        ids, mask = self.tokens(texts)
         (hidden,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         return self._pooling(hidden, mask)
 
@@ -109,18 +114,18 @@ class SentenceTransformersBackend:
         return list(self._model.tokenizer.encode(text, add_special_tokens=False))
 
 
-def _mean(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
+def _mean(hidden: Vectors, mask: Tokens) -> Vectors:
     weights = mask[..., None].astype(np.float32)
     pooled: Vectors = (hidden * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
     return pooled
 
 
-def _cls(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
+def _cls(hidden: Vectors, mask: Tokens) -> Vectors:
     pooled: Vectors = hidden[np.arange(len(hidden)), mask.argmax(axis=1)]
     return pooled
 
 
-def _max(hidden: Vectors, mask: npt.NDArray[np.int64]) -> Vectors:
+def _max(hidden: Vectors, mask: Tokens) -> Vectors:
     pooled: Vectors = np.where(mask[..., None] > 0, hidden, np.float32(-1e9)).max(axis=1)
     return pooled
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
+from knowledge_base.embedded_images import ImageNames, book_names
 from knowledge_base.errors import DocumentError
 from knowledge_base.html_text import read_html
 from knowledge_base.reading import Reading
@@ -17,7 +18,7 @@ from knowledge_base.text import clean
 _PAGE_SUFFIXES = (".xhtml", ".html", ".htm", ".xml")
 
 
-def read_epub(data: bytes, name: str) -> Reading:
+def read_epub(data: bytes, name: str, max_images: int) -> Reading:
     """Reads a book.
 
     Raises:
@@ -29,7 +30,8 @@ def read_epub(data: bytes, name: str) -> Reading:
         path = _package_path(book, name)
         package = _xml(book.read(path))
         problems: list[str] = []
-        chapters = list(_chapters(book, package, posixpath.dirname(path), problems))
+        names = ImageNames(max_images)
+        chapters = list(_chapters(book, package, posixpath.dirname(path), names, problems))
     text = "\n\n".join(chapter for chapter in chapters if chapter)
     if not text:
         raise DocumentError(f"{name} has no text.")
@@ -55,7 +57,7 @@ def _package_path(book: zipfile.ZipFile, name: str) -> str:
 
 
 def _chapters(
-    book: zipfile.ZipFile, package: BeautifulSoup, folder: str, problems: list[str]
+    book: zipfile.ZipFile, package: BeautifulSoup, folder: str, names: ImageNames, problems: list[str]
 ) -> Iterator[str]:
     files = {str(item.get("id")): str(item.get("href") or "") for item in package.find_all("item")}
     present = frozenset(book.namelist())
@@ -65,7 +67,8 @@ def _chapters(
         if path not in present:
             problems.append(f"chapter {href or '?'} is missing")
             continue
-        yield read_html(book.read(path).decode("utf-8", "replace")).text
+        image_source = book_names(book, path, present, names)
+        yield read_html(book.read(path).decode("utf-8", "replace"), image_source).text
 
 
 def _said(package: BeautifulSoup, what: str) -> str:

@@ -1,11 +1,13 @@
 """The main text of an HTML page as Markdown-like text: headings, lists, tables and image texts survive."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
+
+from knowledge_base.embedded_images import INSIDE
 
 _DROPPED = frozenset(
     "script style noscript template nav footer aside form button select iframe svg canvas dialog head".split()
@@ -41,9 +43,16 @@ class HtmlText:
     url: str
 
 
-def read_html(html: str) -> HtmlText:
-    """Reads a page; broken markup is repaired as a browser would, and scripts and navigation are left out."""
+def read_html(html: str, image_source: Callable[[str], str] | None = None) -> HtmlText:
+    """Reads a page; broken markup is repaired as a browser would, and scripts and navigation are left out.
+
+    Args:
+        image_source: What to call an image instead of what its `src` says; empty for one that is not kept. Such images
+            stay without an alternative text too.
+    """
     soup = BeautifulSoup(html, "lxml")
+    for image in soup.find_all("img") if image_source else ():
+        image["src"] = image_source(str(image.get("src") or "")) if image_source else ""
     root = soup.find("main") or soup.find("article") or soup.find(role="main") or soup.body
     text = _text(root) if isinstance(root, Tag) else ""
     return HtmlText(text, _title(soup), _attribute(soup, "html", "lang"), _canonical(soup))
@@ -109,7 +118,8 @@ def _marks(tag: Tag) -> tuple[str, str]:
         return "\n\n" + _HEADINGS.get(tag.name, ""), "\n\n"
     if tag.name == "img":
         alt = _SPACE.sub(" ", str(tag.get("alt") or "")).strip()
-        return (f"![{alt}]({tag.get('src') or ''})" if alt else ""), ""
+        source = str(tag.get("src") or "")
+        return (f"![{alt}]({source})" if alt or source.startswith(INSIDE) else ""), ""
     if tag.name == "tr":
         return "\n", _row_end(tag)
     marks = {"br": ("\n", ""), "li": ("\n- ", ""), "pre": (_PRE_START, _PRE_END)}

@@ -1,4 +1,4 @@
-"""The images that lie beside a document: in its folder or in its ZIP, and nowhere else."""
+"""The images of a document: in its folder, in its ZIP or inside of its own file, and nowhere else."""
 
 import posixpath
 import zipfile
@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from knowledge_base.archives import ZIP_ERRORS
+from knowledge_base.embedded_images import is_image_name, path_inside
 from knowledge_base.files import SourceFile
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic"})
+from knowledge_base.read_file import FileReader
 
 
 class ImageFiles:
@@ -18,11 +18,13 @@ class ImageFiles:
     Args:
         file: The document, or the ZIP that holds documents.
         max_bytes: Larger images are left out.
+        reader: Takes images out of PDF, Word, PowerPoint and EPUB files; not closed here.
     """
 
-    def __init__(self, file: SourceFile, max_bytes: int) -> None:
+    def __init__(self, file: SourceFile, max_bytes: int, reader: FileReader) -> None:
         self._file = file
         self._max_bytes = max_bytes
+        self._reader = reader
         self._root = _root_of(file)
 
     def read(self, source: str, document_source: str) -> bytes | None:
@@ -31,13 +33,19 @@ class ImageFiles:
         Args:
             source: As the document names it; a leading slash stands for the top of the folder or ZIP.
             document_source: `Document.source` of the document.
+
+        Raises:
+            DocumentError: It lies inside of the document's own file and cannot be taken out.
         """
+        is_packed = document_source != self._file.name and document_source.startswith(f"{self._file.name}/")
+        member = document_source.removeprefix(f"{self._file.name}/") if is_packed else ""
+        if embedded := path_inside(source):
+            return self._reader.image(self._file.path, member, embedded)
         path = _path_of(source)
-        if PurePosixPath(path).suffix.lower() not in IMAGE_SUFFIXES:
+        if not is_image_name(path):
             return None
-        if document_source != self._file.name and document_source.startswith(f"{self._file.name}/"):
-            inside = document_source.removeprefix(f"{self._file.name}/")
-            return self._from_archive(_beside(path, inside))
+        if is_packed:
+            return self._from_archive(_beside(path, member))
         return self._from_folder(_beside(path, self._file.name))
 
     def _from_folder(self, name: str) -> bytes | None:

@@ -9,9 +9,11 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from knowledge_base.documents import Document
+from knowledge_base.embed_backends import Vectors
+from knowledge_base.embedded_images import INSIDE
 from knowledge_base.errors import DocumentError
 from knowledge_base.files import SourceFile
 from knowledge_base.image_files import ImageFiles
@@ -19,7 +21,9 @@ from knowledge_base.image_store import ImageStore
 from knowledge_base.images import ShownImage, StoredImage, shown_images, text_hash
 from knowledge_base.index import Index
 from knowledge_base.items import Item
+from knowledge_base.read_file import FileReader
 from knowledge_base.report import Progress
+from knowledge_base.settings import KnowledgeBaseSettings
 
 log = logging.getLogger(__name__)
 HeldImages = dict[str, tuple[StoredImage, ...]]
@@ -50,17 +54,22 @@ class ImageIngestor:
     Args:
         items: What is stored of the documents, by key.
         held: Changed in place.
-        max_bytes: Larger images are left out.
+        settings: Their limits: larger images are left out.
     """
 
     def __init__(
-        self, index: Index, items: Mapping[str, Item], held: HeldImages, store: ImageStore, max_bytes: int
+        self,
+        index: Index,
+        items: Mapping[str, Item],
+        held: HeldImages,
+        store: ImageStore,
+        settings: KnowledgeBaseSettings,
     ) -> None:
         self._index = index
         self._items = items
         self._held = held
         self._store = store
-        self._max_bytes = max_bytes
+        self._settings = settings
 
     def prepare(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> tuple[SourceFile, ...]:
         """Reads the images of everything that came from these files, which takes long, into the store alone.
@@ -71,16 +80,25 @@ class ImageIngestor:
             The files that `take` has to look at.
         """
         concerned = [(file, shown) for file, shown in self._shown(files, origin) if shown]
-        for done, (file, shown) in enumerate(concerned):
-            progress(done, len(concerned), f"{file.name}: images")
-            for item, images in shown:
-                known = {row.sha256 for row in self._held.get(item.key, ())}
-                for image in images:
-                    data = self._files(file).read(image.source, item.record.source)
-                    if data is not None and hashlib.sha256(data).hexdigest() not in known:
-                        with suppress(DocumentError, OSError):
-                            self._store.take(data, image.source)
+        with closing(FileReader(self._settings)) as reader:
+            for done, (file, shown) in enumerate(concerned):
+                progress(done, len(concerned), f"{file.name}: images")
+                for item, images in shown:
+                    self._prepare_one(item, images, self._files(file, reader))
         return tuple(file for file, _ in concerned)
+
+    def _prepare_one(self, item: Item, images: Sequence[ShownImage], files: ImageFiles) -> None:
+        known = {row.sha256 for row in self._held.get(item.key, ())}
+        unchanged = self._unchanged(item)
+        for image in images:
+            with suppress(DocumentError, OSError):
+                data = None if image.source in unchanged else files.read(image.source, item.record.source)
+                if data is not None and hashlib.sha256(data).hexdigest() not in known:
+                    self._store.take(data, image.source)
+
+    def _unchanged(self, item: Item) -> dict[str, StoredImage]:
+        """By source, images inside of the document's file: their source tells their content, which is known."""
+        return {row.source: row for row in self._held.get(item.key, ()) if row.source.startswith(INSIDE)}
 
     def take(self, files: Sequence[SourceFile], origin: str) -> tuple[tuple[str, str], ...]:
         """Takes in the images of everything that came from these files; returns what failed, with reasons.
@@ -88,15 +106,16 @@ class ImageIngestor:
         Raises:
             IndexUnavailableError: The index failed; what was put before stays.
         """
-        return tuple(
-            failure
-            for file, shown in self._shown(files, origin)
-            for item, images in shown
-            for failure in self._take_one(item, images, self._files(file))
-        )
+        with closing(FileReader(self._settings)) as reader:
+            return tuple(
+                failure
+                for file, shown in self._shown(files, origin)
+                for item, images in shown
+                for failure in self._take_one(item, images, self._files(file, reader))
+            )
 
-    def _files(self, file: SourceFile) -> ImageFiles:
-        return ImageFiles(file, self._max_bytes)
+    def _files(self, file: SourceFile, reader: FileReader) -> ImageFiles:
+        return ImageFiles(file, self._settings.max_document_bytes, reader)
 
     def _shown(
         self, files: Sequence[SourceFile], origin: str
@@ -124,13 +143,15 @@ class ImageIngestor:
         self, item: Item, shown: Sequence[ShownImage], files: ImageFiles
     ) -> Iterator[tuple[str, str]]:
         known = {row.sha256: row for row in self._held.get(item.key, ())}
+        unchanged = self._unchanged(item)
         version, rows = _hash_of(item), []
         for number, image in enumerate(shown):
-            data = files.read(image.source, item.record.source)
-            if data is None:
-                continue
+            place = (item.key, version, number)
             try:
-                rows.append(self._row(item.key, version, number, image, data, known))
+                if row := unchanged.get(image.source):
+                    rows.append(_placed(place, row.sha256, image, row.text, row.vector))
+                elif (data := files.read(image.source, item.record.source)) is not None:
+                    rows.append(self._row(place, image, data, known))
             except (DocumentError, OSError) as error:
                 log.info("%s of %s was left out: %s", image.source, item.record.source, error)
                 yield item.record.source, f"{image.source}: {error}"
@@ -138,21 +159,13 @@ class ImageIngestor:
             self._put(item.key, rows)
 
     def _row(
-        self,
-        key: str,
-        version: str,
-        number: int,
-        image: ShownImage,
-        data: bytes,
-        known: Mapping[str, StoredImage],
+        self, place: tuple[str, str, int], image: ShownImage, data: bytes, known: Mapping[str, StoredImage]
     ) -> StoredImage:
         sha256 = hashlib.sha256(data).hexdigest()
         if row := known.get(sha256):
-            text, vector = row.text, row.vector
-        else:
-            sha256, reading = self._store.take(data, image.source)
-            text, vector = reading.text, reading.vector
-        return StoredImage(key, version, number, sha256, image.source, image.offset, image.alt, text, vector)
+            return _placed(place, sha256, image, row.text, row.vector)
+        sha256, reading = self._store.take(data, image.source)
+        return _placed(place, sha256, image, reading.text, reading.vector)
 
     def _read_again(self, row: StoredImage) -> StoredImage | None:
         path = self._store.path(row.sha256)
@@ -171,6 +184,12 @@ class ImageIngestor:
             self._held[key] = tuple(rows)
         else:
             self._held.pop(key, None)
+
+
+def _placed(
+    place: tuple[str, str, int], sha256: str, image: ShownImage, text: str, vector: Vectors
+) -> StoredImage:
+    return StoredImage(*place, sha256, image.source, image.offset, image.alt, text, vector)
 
 
 def _text_of(item: Item) -> str:

@@ -20,6 +20,7 @@ from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.lexical import Scores
 from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.local_features import LocalFeatures, Votes, agreeing
+from knowledge_base.ranking import best
 
 MIN_SAME = 0.4
 """From this score on two images surely show the same screen."""
@@ -83,13 +84,13 @@ class Pictures:
         return tuple(sorted(found, key=lambda match: (-match.score, -match.scores["image"])))
 
     def _candidates(self, query: ImageReading, cosines: Scores, words: Scores) -> list[int]:
-        near = [*_best(words, _BY_WORDS), *_best(cosines, _BY_VECTOR)]
+        near = [*best(words, _BY_WORDS), *best(cosines, _BY_VECTOR)]
         if len(self.images) <= _MAX_VOTED:
-            voted = _best(self._votes.count(query.features), _BY_VOTES)
+            voted = best(self._votes.count(query.features), _BY_VOTES)
         else:
-            some = list(dict.fromkeys([*_best(words, _MAX_VOTED // 2), *_best(cosines, _MAX_VOTED // 2)]))
+            some = list(dict.fromkeys([*best(words, _MAX_VOTED // 2), *best(cosines, _MAX_VOTED // 2)]))
             features = [self.features_of(self.images[i].sha256) for i in some]
-            voted = [some[i] for i in _best(Votes(features).count(query.features), _BY_VOTES)]
+            voted = [some[i] for i in best(Votes(features).count(query.features), _BY_VOTES)]
         return list(dict.fromkeys([*voted, *near]))
 
     @cached_property
@@ -117,10 +118,6 @@ def same_screen(features: int, words: float) -> float:
     """How sure it is that two images show the same screen, in [0, 1]: local features first, words beside."""
     seen = features / (features + _HALF_SURE)
     return (seen + _WORDS_WEIGHT * words) / (1 + _WORDS_WEIGHT)
-
-
-def _best(scores: Scores, count: int) -> list[int]:
-    return [int(i) for i in np.argsort(-scores, kind="stable")[:count] if scores[i] > 0]
 
 
 def _document_id(image: StoredImage) -> str:

@@ -9,8 +9,10 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from knowledge_base.chunk import chunk
 from knowledge_base.documents import Chunk, Document, FaqEntry
@@ -28,6 +30,17 @@ from knowledge_base.website.records import as_page
 
 log = logging.getLogger(__name__)
 _ITEMS_AT_ONCE = 32
+_CHUNKS_AT_ONCE = 256
+"""Passages, of as many files as it takes, are embedded and put together: an embedder is quicker with many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A record in passages, without vectors."""
+
+    record: Record
+    provenance: Provenance
+    chunks: tuple[Chunk, ...]
 
 
 class Ingestor:
@@ -45,6 +58,7 @@ class Ingestor:
         self._embedder = embedder
         self._settings = settings
         self._cut = [SCHEMA_VERSION, settings.chunk_tokens, settings.chunk_overlap_tokens]
+        self._waiting: dict[str, _Cut] = {}
         self._held: dict[tuple[str, str], set[str]] = defaultdict(set)
         for key, item in items.items():
             self._held[item.provenance.origin, item.provenance.file].add(key)
@@ -92,31 +106,34 @@ class Ingestor:
     def put_records(self, records: Sequence[Record], origin: str) -> IngestReport:
         """Takes in records that come from no file."""
         run = Run(origin)
-        self._store(records, Provenance(origin), run)
+        with self._putting(run):
+            self._store(records, Provenance(origin), run)
         return run.report()
 
     def restore(self, pairs: Iterable[tuple[Record, Provenance]], progress: Progress) -> IngestReport:
         """Takes in records with the provenance that they had elsewhere."""
         run = Run("")
         pairs = list(pairs)
-        for done, (record, provenance) in enumerate(pairs):
-            progress(done, len(pairs), record.id)
-            run.origin = provenance.origin
-            self._store([record], provenance, run)
+        with self._putting(run):
+            for done, (record, provenance) in enumerate(pairs):
+                progress(done, len(pairs), record.id)
+                run.origin = provenance.origin
+                self._store([record], provenance, run)
         progress(len(pairs), len(pairs), "")
         return run.report()
 
     def reindex(self, progress: Progress, *, everything: bool = False) -> IngestReport:
         """Cuts and embeds anew, from the stored texts, what was cut in another way (or everything)."""
         run = Run("")
-        for done, item in enumerate(list(self._items.values())):
-            progress(done, len(self._items), item.record.source or item.record.id)
-            if everything or item.revision != self._revision(item.record):
-                file_hash = item.provenance.fingerprint.rpartition(":")[2]
-                fingerprint = self._fingerprint(file_hash) if file_hash else ""
-                self._put([(item.record, replace(item.provenance, fingerprint=fingerprint))], run)
-            else:
-                run.unchanged += 1
+        with self._putting(run):
+            for done, item in enumerate(list(self._items.values())):
+                progress(done, len(self._items), item.record.source or item.record.id)
+                if everything or item.revision != self._revision(item.record):
+                    file_hash = item.provenance.fingerprint.rpartition(":")[2]
+                    fingerprint = self._fingerprint(file_hash) if file_hash else ""
+                    self._wait(item.record, replace(item.provenance, fingerprint=fingerprint), run)
+                else:
+                    run.unchanged += 1
         progress(len(self._items), len(self._items), "")
         return run.report()
 
@@ -127,7 +144,7 @@ class Ingestor:
         return run.removed
 
     def _take(self, files: Sequence[SourceFile], run: Run, progress: Progress) -> None:
-        with closing(FileReader(self._settings)) as reader:
+        with self._putting(run), closing(FileReader(self._settings)) as reader:
             for done, file in enumerate(files):
                 progress(done, len(files), file.name)
                 try:
@@ -164,12 +181,15 @@ class Ingestor:
         self._store(records, replace(provenance, count=len(records) + len(parsed.problems)), run)
         if not parsed.problems:  # a file is the whole truth about what is in it
             held = self._held[provenance.origin, provenance.file]
-            self._remove(held - {key_of(record) for record in records}, run)
+            if gone := held - {key_of(record) for record in records}:
+                self._put_waiting(
+                    run
+                )  # what is new first: killed between, there is too much rather than too little
+                self._remove(gone, run)
 
     def _store(self, records: Sequence[Record], provenance: Provenance, run: Run) -> None:
-        new = [(record, provenance) for record in self._new(records, provenance, run)]
-        for start in range(0, len(new), _ITEMS_AT_ONCE):
-            self._put(new[start : start + _ITEMS_AT_ONCE], run)
+        for record in self._new(records, provenance, run):
+            self._wait(record, provenance, run)
 
     def _new(self, records: Sequence[Record], provenance: Provenance, run: Run) -> Iterator[Record]:
         """Those that are not stored just so already; where they come from is noted anew."""
@@ -192,13 +212,30 @@ class Ingestor:
         self._index.put_records(moved)
         self._remember(moved)
 
-    def _put(self, pairs: Sequence[tuple[Record, Provenance]], run: Run) -> None:
-        items = [self._item(record, provenance) for record, provenance in pairs]
-        self._index.put(items)
-        known = sum(item.key in self._items for item in items)
-        run.updated += known
-        run.added += len(items) - known
-        self._remember(items)
+    def _wait(self, record: Record, provenance: Provenance, run: Run) -> None:
+        """Cuts a record; it is put with others, and all that wait when there are enough."""
+        self._waiting[key_of(record)] = _Cut(record, provenance, tuple(self._chunks(record)))
+        if sum(len(cut.chunks) for cut in self._waiting.values()) >= _CHUNKS_AT_ONCE:
+            self._put_waiting(run)
+
+    @contextmanager
+    def _putting(self, run: Run) -> Iterator[None]:
+        """At the end nothing waits any more, also when a run is broken off: what it has read is kept."""
+        try:
+            yield
+        finally:
+            self._put_waiting(run)
+
+    def _put_waiting(self, run: Run) -> None:
+        items = self._embedded(list(self._waiting.values()))
+        self._waiting.clear()
+        for start in range(0, len(items), _ITEMS_AT_ONCE):
+            put = items[start : start + _ITEMS_AT_ONCE]
+            self._index.put(put)
+            known = sum(item.key in self._items for item in put)
+            run.updated += known
+            run.added += len(put) - known
+            self._remember(put)
 
     def _remember(self, items: Iterable[Item]) -> None:
         for item in items:
@@ -217,18 +254,27 @@ class Ingestor:
             self._forget(key)
         run.removed += len(gone)
 
-    def _item(self, record: Record, provenance: Provenance) -> Item:
-        chunks = self._chunks(record)
-        phrasings = record.all_phrasings if isinstance(record, FaqEntry) else ()
-        return Item(
-            record=record,
-            revision=self._revision(record),
-            chunks=tuple(chunks),
-            chunk_vectors=self._embedder.encode([c.embedding_text for c in chunks]),
-            phrasings=phrasings,
-            phrasing_vectors=self._embedder.encode(phrasings, "query"),
-            provenance=provenance,
-        )
+    def _embedded(self, cuts: Sequence["_Cut"]) -> list[Item]:
+        """Items with their vectors, of all passages at once and of all phrasings at once."""
+        phrasings = [cut.record.all_phrasings if isinstance(cut.record, FaqEntry) else () for cut in cuts]
+        of_chunks = self._embedder.encode([c.embedding_text for cut in cuts for c in cut.chunks])
+        of_phrasings = self._embedder.encode([said for group in phrasings for said in group], "query")
+        chunk_ends = np.cumsum([len(cut.chunks) for cut in cuts])
+        phrasing_ends = np.cumsum([len(group) for group in phrasings])
+        return [
+            Item(
+                record=cut.record,
+                revision=self._revision(cut.record),
+                chunks=cut.chunks,
+                chunk_vectors=of_chunks[chunk_end - len(cut.chunks) : chunk_end],
+                phrasings=group,
+                phrasing_vectors=of_phrasings[phrasing_end - len(group) : phrasing_end],
+                provenance=cut.provenance,
+            )
+            for cut, group, chunk_end, phrasing_end in zip(
+                cuts, phrasings, chunk_ends, phrasing_ends, strict=True
+            )
+        ]
 
     def _chunks(self, record: Record) -> list[Chunk]:
         document = record if isinstance(record, Document) else record.as_document

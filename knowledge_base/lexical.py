@@ -73,13 +73,17 @@ class LexicalIndex:
     def __init__(self, texts: Iterable[str]) -> None:
         import bm25s  # brings scipy
 
-        texts = list(texts)
-        self._size = len(texts)
-        self._codes = frozenset(code for text in texts for code in codes(text, as_written=True))
-        tokens = [tokenize(text) for text in texts]
-        self._model = bm25s.BM25() if any(tokens) else None
+        numbers: dict[str, int] = {}
+        found: set[str] = set()
+        tokens: list[list[int]] = []  # numbers, for a hundred thousand passages of words fill a gigabyte
+        for text in texts:
+            found.update(codes(text, as_written=True))
+            tokens.append([numbers.setdefault(token, len(numbers)) for token in tokenize(text)])
+        self._size = len(tokens)
+        self._codes = frozenset(found)
+        self._model = bm25s.BM25() if numbers else None
         if self._model:
-            self._model.index(tokens, show_progress=False)
+            self._model.index((tokens, numbers), show_progress=False)
 
     def scores(self, query: str) -> Scores:
         """BM25 of every text, `[n]`; 0 where no word of the query occurs."""

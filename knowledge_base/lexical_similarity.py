@@ -5,7 +5,8 @@ An English embedder sees most Chinese words as the same unknown token, so that u
 """
 
 import math
-from collections import Counter, defaultdict
+from array import array
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -17,15 +18,18 @@ class CharacterIndex:
     """TF-IDF over single characters and pairs of them, words of other scripts whole."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        grams = [Counter(_grams(text)) for text in texts]
-        self._size = len(grams)
-        frequency = Counter(gram for counted in grams for gram in counted)
-        self._idf = {gram: math.log(1 + self._size / texts) for gram, texts in frequency.items()}
-        self._postings: dict[str, list[int]] = defaultdict(list)
-        for i, counted in enumerate(grams):
-            for gram in counted:
-                self._postings[gram].append(i)
-        self._norms = np.array([self._norm(counted) for counted in grams], np.float32)
+        found: dict[str, array[int]] = defaultdict(lambda: array("i"))
+        self._size = 0
+        for text in texts:
+            for gram in set(_grams(text)):
+                found[gram].append(self._size)
+            self._size += 1
+        self._postings = {gram: np.array(places, np.int32) for gram, places in found.items()}
+        self._idf = {gram: math.log(1 + self._size / len(places)) for gram, places in found.items()}
+        squares = np.zeros(self._size, np.float64)
+        for gram, places in self._postings.items():
+            squares[places] += self._idf[gram] ** 2
+        self._norms: Scores = np.sqrt(squares).astype(np.float32)
 
     def coverage(self, query: str) -> Scores:
         """The share of the query's weight that each text has, `[n]` in [0, 1]."""
@@ -38,7 +42,8 @@ class CharacterIndex:
     def _common(self, query: str, power: int) -> Scores:
         common = np.zeros(self._size, np.float32)
         for gram in set(_grams(query)):
-            common[self._postings.get(gram, [])] += self._weight(gram) ** power
+            if gram in self._postings:
+                common[self._postings[gram]] += self._weight(gram) ** power
         return common
 
     def _norm(self, grams: Iterable[str]) -> float:

@@ -33,7 +33,7 @@ from knowledge_base.reading import Reading
 from knowledge_base.text import guess_language, is_web_address
 
 log = logging.getLogger(__name__)
-PARSER_VERSION = 2
+PARSER_VERSION = 3
 """Raise it when the same bytes give another text: then files are read anew."""
 _HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_].*)?", re.IGNORECASE)
@@ -60,9 +60,11 @@ class ParseLimits:
     Attributes:
         max_pages: Of a PDF, or slides of a presentation.
         max_document_bytes: One file of an archive.
+        max_images: Inside of one file; the further ones are left out.
     """
 
     max_pages: int = 10_000
+    max_images: int = 500
     max_document_bytes: int = 50_000_000
     archive: ArchiveLimits = field(default_factory=ArchiveLimits)
 
@@ -122,10 +124,10 @@ def _readers(limits: ParseLimits) -> dict[str, Callable[[bytes, str], Reading]]:
     from knowledge_base.pdf_text import read_pdf
 
     return {
-        "pdf": partial(read_pdf, max_pages=limits.max_pages),
-        "docx": read_docx,
-        "pptx": partial(read_pptx, max_pages=limits.max_pages),
-        "epub": read_epub,
+        "pdf": partial(read_pdf, max_pages=limits.max_pages, max_images=limits.max_images),
+        "docx": partial(read_docx, max_images=limits.max_images),
+        "pptx": partial(read_pptx, max_pages=limits.max_pages, max_images=limits.max_images),
+        "epub": partial(read_epub, max_images=limits.max_images),
     }
 
 

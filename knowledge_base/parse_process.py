@@ -9,12 +9,16 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+import zipfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from knowledge_base.archives import ArchiveLimits
+from pypdf.errors import PyPdfError
+
+from knowledge_base.archives import ZIP_ERRORS, ArchiveLimits, check_sizes
 from knowledge_base.documents import Document, FaqEntry
+from knowledge_base.embedded_images import EmbeddedImages
 from knowledge_base.errors import DocumentError
 from knowledge_base.parse import Parsed, ParseLimits, parse
 from knowledge_base.records import Record, record_from_dict, record_to_dict
@@ -43,19 +47,46 @@ class ParseProcess:
         Raises:
             DocumentError: As there, or the limits of time or memory were reached.
         """
+        answer = self._answered(path.name, {"path": str(path.resolve()), "source": source})
+        records = [record_from_dict(values) for values in answer["records"]]
+        return Parsed(
+            tuple(record for record in records if isinstance(record, Document)),
+            tuple(record for record in records if isinstance(record, FaqEntry)),
+            tuple(answer["problems"]),
+        )
+
+    def image(self, path: Path, member: str, image: str, into: Path) -> None:
+        """Takes an image out of a file.
+
+        Args:
+            member: The file's name inside of a ZIP at `path`; empty when it is no ZIP of documents.
+            image: As `embedded_images.path_inside` names it.
+            into: The file that its bytes are written to.
+
+        Raises:
+            DocumentError: It is not there, damaged or too large, or the limits of time or memory were reached.
+        """
+        request = {"path": str(path.resolve()), "member": member, "image": image, "into": str(into.resolve())}
+        self._answered(path.name, request)
+
+    def _answered(self, name: str, request: dict[str, str]) -> dict[str, Any]:
         process = self._started()
-        request = {"path": str(path.resolve()), "source": source}
         is_late = threading.Event()
         timer = threading.Timer(self._timeout_s, _stop, (process, is_late))
         timer.start()
         try:
-            answer = _asked(process, json.dumps(request).encode())
+            line = _asked(process, json.dumps(request).encode())
         finally:
             timer.cancel()
-        if not answer.endswith(b"\n"):
+        if not line.endswith(b"\n"):
             self.close()
-            raise _gave_up(path.name, self._timeout_s if is_late.is_set() else None)
-        return self._parsed(json.loads(answer))
+            raise _gave_up(name, self._timeout_s if is_late.is_set() else None)
+        answer: dict[str, Any] = json.loads(line)
+        if answer.get("spent"):
+            self.close()
+        if "error" in answer:
+            raise DocumentError(*answer["error"])
+        return answer
 
     def close(self) -> None:
         """Ends the process."""
@@ -80,18 +111,6 @@ class ParseProcess:
                 env={**os.environ, "PYTHONPATH": paths},
             )
         return self._process
-
-    def _parsed(self, answer: dict[str, Any]) -> Parsed:
-        if answer.get("spent"):
-            self.close()
-        if "error" in answer:
-            raise DocumentError(*answer["error"])
-        records = [record_from_dict(values) for values in answer["records"]]
-        return Parsed(
-            tuple(record for record in records if isinstance(record, Document)),
-            tuple(record for record in records if isinstance(record, FaqEntry)),
-            tuple(answer["problems"]),
-        )
 
 
 def _stop(process: subprocess.Popen[bytes], is_late: threading.Event) -> None:
@@ -121,18 +140,46 @@ def _serve(given: dict[str, Any], requests: IO[str], answers: IO[str]) -> None:
     """The other process: an answer a line for each request, until there are no more."""
     _limit_memory(given["memory_bytes"])
     limits = ParseLimits(**{**given["limits"], "archive": ArchiveLimits(**given["limits"]["archive"])})
+    images = _Images(limits)
     for line in requests:
         _end_after(given["timeout_s"])
-        request = json.loads(line)
-        answer = _answer(Path(request["path"]), request["source"], limits, given["memory_bytes"])
+        answer = _answer(json.loads(line), limits, images, given["memory_bytes"])
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
         _end_after(0)
 
 
-def _answer(path: Path, source: str, limits: ParseLimits, memory_bytes: int) -> dict[str, Any]:
+@dataclass
+class _Images:
+    """The file that images were taken out of last stays open: a document's images are asked for one after another."""
+
+    limits: ParseLimits
+    key: tuple[str, str, int] = ("", "", 0)
+    opened: EmbeddedImages | None = None
+
+    def take(self, path: Path, member: str, image: str, into: Path) -> None:
+        key = (str(path), member, path.stat().st_mtime_ns)
+        if self.opened is None or key != self.key:
+            self.opened, self.key = self._open(path, member), key
+        into.write_bytes(self.opened.read(image, self.limits.max_document_bytes))
+
+    def _open(self, path: Path, member: str) -> EmbeddedImages:
+        if not member:
+            return EmbeddedImages(path.read_bytes(), path.name, self.limits.archive)
+        check_sizes(path, path.name, self.limits.archive)
+        with zipfile.ZipFile(path) as archive:
+            return EmbeddedImages(archive.read(member), member, self.limits.archive)
+
+
+def _answer(
+    request: dict[str, str], limits: ParseLimits, images: _Images, memory_bytes: int
+) -> dict[str, Any]:
+    path = Path(request["path"])
     try:
-        found = parse(path.read_bytes(), source, limits)
+        if "image" in request:
+            images.take(path, request["member"], request["image"], Path(request["into"]))
+            return {}
+        found = parse(path.read_bytes(), request["source"], limits)
         kept: list[Record] = [*found.documents, *found.faq]
         records = [record_to_dict(record) for record in kept]
         return {"records": records, "problems": found.problems}
@@ -142,6 +189,8 @@ def _answer(path: Path, source: str, limits: ParseLimits, memory_bytes: int) -> 
             return {"error": [error.message, error.hint]}
     except OSError as error:
         return {"error": [f"{path.name} cannot be opened: {error.strerror}.", ""]}
+    except (*ZIP_ERRORS, KeyError, PyPdfError) as error:
+        return {"error": [f"{path.name} is damaged: {error}.", "Export it again."]}
     except MemoryError:
         pass
     message = f"{path.name} needs more than {memory_bytes / 1e9:.1f} GB of memory to be read."

@@ -10,6 +10,7 @@ from typing import Any
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
+from knowledge_base.embedded_images import ImageNames, pdf_pictures
 from knowledge_base.errors import DocumentError
 from knowledge_base.reading import Reading, joined
 from knowledge_base.text import clean
@@ -29,8 +30,8 @@ _MACHINE_TITLE = re.compile(
 )
 
 
-def read_pdf(data: bytes, name: str, max_pages: int) -> Reading:
-    """Reads a PDF.
+def read_pdf(data: bytes, name: str, max_pages: int, max_images: int) -> Reading:
+    """Reads a PDF; a page's images are named after its text.
 
     Raises:
         DocumentError: It wants a password, is damaged, has too many pages, or no text (a scan).
@@ -57,9 +58,38 @@ def read_pdf(data: bytes, name: str, max_pages: int) -> Reading:
             "Recognise its text first (OCR) and save it again.",
         )
     headings = _headings(reader)
-    texts = [_page(lines, headings.get(number, ())) for number, lines in enumerate(_without_repeats(pages))]
+    shown = _pictures(reader, count, max_images)
+    texts = [
+        "\n\n".join(filter(None, (_page(lines, headings.get(number, ())), *shown[number])))
+        for number, lines in enumerate(_without_repeats(pages))
+    ]
     text, starts = joined(texts)
     return Reading(text, _title(reader), pages=starts, problems=tuple(problems))
+
+
+def _pictures(reader: PdfReader, count: int, max_images: int) -> list[list[str]]:
+    """By page, what stands for its images; those on many pages are marks of the company, not content."""
+    found: list[list[tuple[str, bytes]]] = []
+    for number in range(count):
+        try:
+            images = [(name, bytes(image._data)) for name, image in pdf_pictures(reader.pages[number])]
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a page keeps its text when its images are damaged)
+            log.info("images of page %d cannot be listed: %s", number + 1, error)
+            images = []
+        found.append(images)
+    times = Counter(hash(data) for page in found for data in {data for _, data in page})
+    names = ImageNames(max_images)
+    named = [
+        [
+            names.name(f"page-{number}/{name.removeprefix('/')}", data)
+            for name, data in page
+            if times[hash(data)] < _MIN_PAGES_TO_REPEAT
+        ]
+        for number, page in enumerate(found, 1)
+    ]
+    return [[f"![]({source})" for source in page if source] for page in named]
 
 
 def _opened(data: bytes, name: str) -> PdfReader:

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from knowledge_base.archives import ArchiveLimits
 from knowledge_base.errors import DocumentError
@@ -19,9 +20,10 @@ class FileReader:
     def __init__(self, settings: KnowledgeBaseSettings) -> None:
         self._settings = settings
         self._limits = ParseLimits(
-            settings.max_pages,
-            settings.max_document_bytes,
-            ArchiveLimits(settings.max_archive_files, settings.max_archive_bytes),
+            max_pages=settings.max_pages,
+            max_images=settings.max_document_images,
+            max_document_bytes=settings.max_document_bytes,
+            archive=ArchiveLimits(settings.max_archive_files, settings.max_archive_bytes),
         )
         self._process = ParseProcess(self._limits, settings.parse_timeout_s, settings.parse_memory_bytes)
 
@@ -44,6 +46,13 @@ class FileReader:
         if file.suffix.lower() in BINARY_SUFFIXES or file.stat().st_size > _SMALL_BYTES:
             return self._process.parse(file, source)
         return parse(file.read_bytes(), source, self._limits)
+
+    def image(self, file: Path, member: str, image: str) -> bytes:
+        """The bytes of an image inside of a file; arguments and errors as for `ParseProcess.image`."""
+        with TemporaryDirectory(prefix="frontdesk-image-") as folder:
+            into = Path(folder) / "image"
+            self._process.image(file, member, image, into)
+            return into.read_bytes()
 
     def close(self) -> None:
         """Ends the process that reads."""

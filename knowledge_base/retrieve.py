@@ -7,8 +7,10 @@ of every passage is known, and a search never sees half an ingest.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from knowledge_base.chunk import windows
 from knowledge_base.documents import (
@@ -29,9 +31,11 @@ from knowledge_base.items import Item
 from knowledge_base.lexical import LexicalIndex, Scores, codes
 from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.products import Products
+from knowledge_base.ranking import best
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.text import guess_language, is_east_asian
 
+Places = npt.NDArray[np.intp]
 _MAX_FAQ_MATCHES = 5
 _MAX_IMAGE_MATCHES = 5
 _MAX_QUERY_CHARS = 4_000
@@ -116,15 +120,14 @@ class Snapshot:
         features_of: FeaturesOf = lambda _: None,
     ) -> "Snapshot":
         """Puts stored items together for searching, in order of key."""
-        items = sorted(items, key=lambda item: item.key)
+        items, chunk_vectors, phrasing_vectors = _together(items, dimension)
         documents = {item.record.id: item.record for item in items if isinstance(item.record, Document)}
         entries = [item.record for item in items if isinstance(item.record, FaqEntry)]
         chunks = tuple(chunk for item in items for chunk in item.chunks)
         phrasings = tuple((item.record.id, phrasing) for item in items for phrasing in item.phrasings)
-        none = np.zeros((0, dimension), np.float32)
         products = Products(documents.values())
         return cls(
-            items=tuple(items),
+            items=items,
             documents=documents,
             faq={entry.id: _linked(entry, documents) for entry in entries},
             faq_codes={
@@ -132,9 +135,9 @@ class Snapshot:
                 for entry in entries
             },
             chunks=chunks,
-            chunk_vectors=np.concatenate([none, *(item.chunk_vectors for item in items)]),
+            chunk_vectors=chunk_vectors,
             phrasings=phrasings,
-            phrasing_vectors=np.concatenate([none, *(item.phrasing_vectors for item in items)]),
+            phrasing_vectors=phrasing_vectors,
             lexical=LexicalIndex(chunk.embedding_text for chunk in chunks),
             characters=CharacterIndex(chunk.embedding_text for chunk in chunks),
             phrasing_characters=CharacterIndex(phrasing for _, phrasing in phrasings),
@@ -143,6 +146,33 @@ class Snapshot:
             faq_products={e.id: products.named_in("\n".join((*e.all_phrasings, e.answer))) for e in entries},
             pictures=Pictures.of(images, chunks, features_of),
         )
+
+    @cached_property
+    def answers(self) -> tuple[Places, Places, Places]:
+        """Passages that are FAQ answers, the place of each one's entry in `faq`, and that of each phrasing's."""
+        numbers = {entry_id: number for number, entry_id in enumerate(self.faq)}
+        answering = [i for i, chunk in enumerate(self.chunks) if chunk.document_id.startswith(FAQ_PREFIX)]
+        entries = [numbers[self.chunks[i].document_id.removeprefix(FAQ_PREFIX)] for i in answering]
+        return (
+            np.array(answering, np.intp),
+            np.array(entries, np.intp),
+            np.array([numbers[entry_id] for entry_id, _ in self.phrasings], np.intp),
+        )
+
+
+def _together(items: Iterable[Item], dimension: int) -> tuple[tuple[Item, ...], Vectors, Vectors]:
+    """Items in order of key, and all vectors in two blocks that the items' own are parts of: each is there once."""
+    ordered = sorted(items, key=lambda item: item.key)
+    none = np.zeros((0, dimension), np.float32)
+    chunks = np.concatenate([none, *(item.chunk_vectors for item in ordered)])
+    phrasings = np.concatenate([none, *(item.phrasing_vectors for item in ordered)])
+    found: list[Item] = []
+    at, said = 0, 0
+    for item in ordered:
+        to, until = at + len(item.chunks), said + len(item.phrasings)
+        found.append(replace(item, chunk_vectors=chunks[at:to], phrasing_vectors=phrasings[said:until]))
+        at, said = to, until
+    return tuple(found), chunks, phrasings
 
 
 def _linked(entry: FaqEntry, documents: Mapping[str, Document]) -> FaqEntry:
@@ -203,18 +233,18 @@ class Retriever:
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
-        best = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]
-        chunks = tuple(seen.chunk(snapshot, i, score, {**alike, **same}.get(i)) for i, score in best)
+        first = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]
+        chunks = tuple(seen.chunk(snapshot, i, score, {**alike, **same}.get(i)) for i, score in first)
         faq = _faq_matches(snapshot, seen.phrasings, asked, meant, language)
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
 
     def _image_matches(self, snapshot: Snapshot, images: Sequence[ImageReading]) -> tuple[ImageMatch, ...]:
         """Of several screenshots together; an image that two of them resemble counts once."""
         found = [match for one in images for match in snapshot.pictures.search(one)]
-        best: dict[tuple[str, str], ImageMatch] = {}
+        surest: dict[tuple[str, str], ImageMatch] = {}
         for match in sorted(found, key=lambda match: -match.score):
-            best.setdefault((match.chunk_id, match.sha256), match)
-        return tuple(best.values())
+            surest.setdefault((match.chunk_id, match.sha256), match)
+        return tuple(surest.values())
 
     def _rankings(
         self, snapshot: Snapshot, seen: "_Sight", beside: "_Sight | None", asked: AbstractSet[str]
@@ -237,13 +267,15 @@ class Retriever:
             coverage = snapshot.characters.coverage(text)
             return _Sight(coverage, coverage, bm25, snapshot.phrasing_characters.cosine(text), is_read=False)
         vectors = self._embedder.encode(_pieces(self._embedder, text), "query")
-        dense = snapshot.chunk_vectors @ vectors.T
         phrasings = snapshot.phrasing_vectors @ vectors.mean(axis=0)
-        return _Sight(dense.mean(axis=1), dense.max(axis=1), bm25, phrasings)
+        if len(vectors) == 1:
+            dense = snapshot.chunk_vectors @ vectors[0]
+            return _Sight(dense, dense, bm25, phrasings)
+        pieces = snapshot.chunk_vectors @ vectors.T
+        return _Sight(pieces.mean(axis=1), pieces.max(axis=1), bm25, phrasings)
 
     def _ranked(self, scores: Scores) -> list[str]:
-        best = np.argsort(-scores, kind="stable")[: self._settings.candidates]
-        return [str(i) for i in best if scores[i] > 0]
+        return [str(i) for i in best(scores, self._settings.candidates)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +320,12 @@ def _with_images(
 
 def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:
     """For passages that are FAQ answers, the similarity of their entry's nearest phrasing; else -1."""
-    numbers = {FAQ_PREFIX + entry_id: number for number, entry_id in enumerate(snapshot.faq)}
-    best = np.full(len(numbers) + 1, -1.0, np.float32)  # the last one stays: passages of no entry
-    entries = [numbers[FAQ_PREFIX + entry_id] for entry_id, _ in snapshot.phrasings]
-    np.maximum.at(best, np.array(entries, np.int64), similarities)
-    nearest: Scores = best[[numbers.get(chunk.document_id, -1) for chunk in snapshot.chunks]]
-    return nearest
+    places, entries, of_phrasings = snapshot.answers
+    nearest = np.full(len(snapshot.faq), -1.0, np.float32)
+    np.maximum.at(nearest, of_phrasings, similarities)
+    found = np.full(len(snapshot.chunks), -1.0, np.float32)
+    found[places] = nearest[entries]
+    return found
 
 
 def _fitting_first(

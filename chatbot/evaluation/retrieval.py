@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
+from chatbot.evaluation.langchain_rival import is_installed, langchain_search
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.temporary import take_in_articles, temporary_knowledge_base
 from chatbot.settings import Settings
 from knowledge_base.embed import TextEmbedder
-from knowledge_base.evaluate import Outcome, Search, load_queries, outcomes, search_documents
+from knowledge_base.evaluate import Outcome, Query, Search, load_queries, outcomes, search_documents
 from knowledge_base.lexical import Scores
+from knowledge_base.ranking import best
 from knowledge_base.retrieve import Snapshot, fuse_rankings
 
 PLAIN_RRF_K = 60
@@ -30,9 +30,9 @@ def evaluate_retrieval(
     """Takes the articles into a temporary knowledge base and asks every question that has an answer in it.
 
     Args:
-        compare: Measure `bm25`, `dense` and `ensemble` too, each figure with its name in front, and
-            `gain_over_…` in recall@5 and MRR question by question. Their time is not told: they find the questions
-            embedded already.
+        compare: Measure `bm25`, `dense` and `ensemble` too, and `langchain` where that is installed, each figure with
+            its name in front, and `gain_over_…` in recall@5 and MRR question by question. Their time is not told: they
+            find the questions embedded already.
 
     Returns:
         `recall_at_1`, `recall_at_5`, `recall_at_10`, `mrr`, `ndcg_at_10`, `ms_per_query` (mean, embedding included).
@@ -44,8 +44,7 @@ def evaluate_retrieval(
     with temporary_knowledge_base(settings, embedder) as knowledge_base:
         take_in_articles(knowledge_base, data)
         found = outcomes(partial(search_documents, knowledge_base), queries)
-        rivals = rival_searches(knowledge_base.snapshot(), embedder) if compare else {}
-        compared = {name: outcomes(search, queries) for name, search in rivals.items()}
+        compared = _compared(knowledge_base.snapshot(), embedder, queries) if compare else {}
         titles = {document.id: document.title for document in knowledge_base.documents()}
         passages = knowledge_base.stats().chunks
     rows = [_row(i, found, compared) for i in range(len(queries))]
@@ -59,10 +58,23 @@ def evaluate_retrieval(
         {
             "embedder": embedder.id,
             "passages": passages,
+            "compared": sorted(compared),
             **settings.knowledge_base.model_dump(include={"candidates", "rrf_k", "bm25_weight"}),
         },
         worst([_miss(outcome, titles) for outcome in found if outcome.metrics["recall_at_5"] < 1]),
     )
+
+
+def _compared(
+    snapshot: Snapshot, embedder: TextEmbedder, queries: Sequence[Query]
+) -> dict[str, Sequence[Outcome]]:
+    found: dict[str, Sequence[Outcome]] = {
+        name: outcomes(search, queries) for name, search in rival_searches(snapshot, embedder).items()
+    }
+    if is_installed():
+        with langchain_search(snapshot, embedder) as search:
+            found["langchain"] = outcomes(search, queries)
+    return found
 
 
 def rival_searches(snapshot: Snapshot, embedder: TextEmbedder) -> Mapping[str, Search]:
@@ -87,8 +99,7 @@ def rival_searches(snapshot: Snapshot, embedder: TextEmbedder) -> Mapping[str, S
 
 
 def _best(scores: Scores) -> list[str]:
-    order = np.argsort(-scores, kind="stable")[:PLAIN_CANDIDATES]
-    return [str(i) for i in order if scores[i] > 0]
+    return [str(i) for i in best(scores, PLAIN_CANDIDATES)]
 
 
 def _documents(snapshot: Snapshot, search: Callable[[str], Sequence[str]], question: str) -> list[str]:

@@ -24,6 +24,7 @@ from knowledge_base.image_files import ImageFiles
 from knowledge_base.image_reading import ImageReading
 from knowledge_base.images import ShownImage, shown_images
 from knowledge_base.local_features import local_features
+from knowledge_base.read_file import FileReader
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder
 
@@ -113,12 +114,13 @@ def test_images_are_found_in_the_text(text: str, found: list[ShownImage]) -> Non
 
 
 def test_images_come_from_the_folder_and_from_nowhere_else(tmp_path: Path) -> None:
+    reader = FileReader(KnowledgeBaseSettings())
     root = help_with_images(tmp_path / "help")
     (tmp_path / "secret.png").write_bytes(png("secret"))
     (root / "images" / "link.png").symlink_to(tmp_path / "secret.png")
     (root / "sub").mkdir()
     (root / "sub" / "a.md").write_text("x")
-    files = ImageFiles(SourceFile(root / "sub" / "a.md", "sub/a.md"), 1_000_000)
+    files = ImageFiles(SourceFile(root / "sub" / "a.md", "sub/a.md"), 1_000_000, reader)
     for source in ("../images/firmware.png", "/images/firmware.png", "..%2Fimages%2Ffirmware.png"):
         assert files.read(source, "sub/a.md") == png("firmware")
     for source in (
@@ -130,7 +132,9 @@ def test_images_come_from_the_folder_and_from_nowhere_else(tmp_path: Path) -> No
         "//[",
     ):
         assert files.read(source, "sub/a.md") is None
-    assert ImageFiles(SourceFile(root / "a.md", "a.md"), 10).read("images/firmware.png", "a.md") is None
+    assert (
+        ImageFiles(SourceFile(root / "a.md", "a.md"), 10, reader).read("images/firmware.png", "a.md") is None
+    )
 
 
 def test_an_image_is_tied_to_its_passage_and_a_changed_copy_finds_it(folder: Path, opened) -> None:
@@ -274,6 +278,7 @@ _INGEST = """
 import sys
 from pathlib import Path
 from knowledge_base.base import KnowledgeBase
+from knowledge_base.read_file import FileReader
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder
 from tests.knowledge_base.test_images import ColourReader

@@ -125,7 +125,13 @@ def test_headings_tables_and_descriptions_of_pictures_of_a_word_document_survive
     )
     found = document(data, "reset.docx")
     assert found.title == "Reset it"
-    for part in ("# Reset it", "# The button", "Hold it.", "![The button is below](picture)", "new"):
+    for part in (
+        "# Reset it",
+        "# The button",
+        "Hold it.",
+        "![The button is below](inside:word/media/p.png#",
+        "new",
+    ):
         assert part in found.text
     assert "| Light | Meaning |\n| --- | --- |\n| red | fault |" in found.text
     assert "outdated" not in found.text
