@@ -65,6 +65,8 @@ class _Run(TrainingRun):
         progress: OnProgress,
         should_stop: Callable[[], bool],
     ) -> None:
+        import torch
+
         super().__init__(out_folder, settings, progress, should_stop)
         tokenizer, model = load_base(base, quantize=settings.quantize_base)
         examples, left_out = self._encoded(tokenizer, dataset.train)
@@ -75,11 +77,14 @@ class _Run(TrainingRun):
             )
         packs = self._packed(examples)
         steps = list(schedule(packs, settings))
+        if self._accelerator.mixed_precision == "bf16" and not settings.quantize_base:
+            model.requires_grad_(False)  # what is frozen is cast once and not in each step
+            model.to(torch.bfloat16)
         model = add_adapter(model, settings, len(steps))
         if settings.gradient_checkpointing:
             model.enable_input_require_grads()
             model.gradient_checkpointing_enable()
-        elif self._accelerator.mixed_precision == "no":
+        else:
             fuse_lora(model)
         refuse_what_cannot_fit(estimate(model, packs, settings.epochs, settings), settings)
         whole = Packs(steps, self._packed(held), len(examples), left_out)
