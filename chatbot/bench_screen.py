@@ -66,7 +66,7 @@ def _stages(generator: Generator, looking: str, path: Path) -> dict[str, float]:
     given = {"adapter": looking, "max_new_tokens": 1}
     blind = _seconds(lambda: list(generator.stream(prompt, **given)))  # type: ignore[arg-type]
     seeing = _seconds(lambda: list(generator.stream(prompt, images=(path,), **given)))  # type: ignore[arg-type]
-    describer = Describer(generator, looking)
+    describer = Describer(lambda: generator, looking)
     return {
         "first_token_without_s": blind,
         "first_token_with_s": seeing,

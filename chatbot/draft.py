@@ -80,9 +80,9 @@ def begin(
     shown = images[: _most_images(generator, images, limit_tokens)]
     fitted = fit_conversation(
         settings.company_name,
-        _paired([ChatTurn(_role(m), m.text) for m in (earlier[-limit:] if limit else ())]),
+        _paired([ChatTurn(_role(m), _told(m)) for m in (earlier[-limit:] if limit else ())]),
         passages,
-        Question(observation.said, observation.seen[:_SEEN_CHARS]),
+        Question(observation.said, _seen(observation, described=not shown)),
         count_tokens=partial(generator.count_tokens, images=shown),
         limit_tokens=limit_tokens,
     )
@@ -112,6 +112,18 @@ def _most_images(generator: TurnGenerator, images: Sequence[Path], limit_tokens:
 def _role(message: StoredMessage) -> Role:
     """To the model, what a person of the team said is what was answered."""
     return "user" if message.role == "user" else "assistant"
+
+
+def _told(message: StoredMessage) -> str:
+    """What was said, and in a sentence each what earlier pictures showed: they are not shown again."""
+    shown = message.observation.screens if message.observation else ()
+    return "\n".join([message.text, *(f"(Screenshot: {s.description})" for s in shown if s.description)])
+
+
+def _seen(observation: Observation, *, described: bool) -> str:
+    """What was read, and for a model that is shown no picture what they show."""
+    descriptions = [s.description for s in observation.screens if s.description] if described else []
+    return "\n".join([*descriptions, observation.seen[:_SEEN_CHARS]]).strip()
 
 
 def _paired(turns: Sequence[ChatTurn]) -> list[ChatTurn]:

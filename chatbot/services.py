@@ -15,8 +15,7 @@ from chatbot.audit import audit_ticket
 from chatbot.errors import FrontdeskError, ModelError, StorageError
 from chatbot.faq_intents import FaqIntents
 from chatbot.generators.base import Generator
-from chatbot.generators.factory import make_generator
-from chatbot.generators.swap import SwappingGenerator
+from chatbot.generators.factory import make_describer, make_generator
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.insights.desk import InsightDesk, InsightWatch
 from chatbot.insights.suggestions import Suggester
@@ -31,7 +30,6 @@ from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
 from chatbot.tuned_embedder import chosen_embedder
-from chatbot.vision.describing import Describer
 from chatbot.vision.image_vectors import ImageTower, ScreenImageReader
 from chatbot.vision.ocr import Ocr
 from chatbot.webhook_sender import WebhookSender
@@ -244,14 +242,16 @@ class Services:
         Args:
             generator: Describes screens where it has learned to look at them.
         """
-        looking = generator.looking if isinstance(generator, SwappingGenerator) else None
+        describer = make_describer(
+            self.settings, self.models, generator, lambda loaded: self._closers.append(loaded.close)
+        )
         known = {"known": self._screens.lines_of} if self._screens else {}
         return Perceiver(
             self.attachments,
             SpeechRecognizer(self.models.resolve(self.settings.whisper, Purpose.SPEECH), self.settings),
             ScreenReader(self._ocr, **known),
             self.settings,
-            Describer(generator, looking).describe if looking else None,
+            describer.describe if describer else None,
         )
 
 

@@ -1,6 +1,7 @@
 """Chooses the engine the settings name."""
 
 import logging
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from chatbot.generators.base import Generator
 from chatbot.generators.swap import SwappingGenerator
 from chatbot.models import Purpose
 from chatbot.settings import NO_PROJECTOR, SHIPPED_PROJECTOR, Settings
+from chatbot.vision.describing import Describer
 from chatbot.vision.mmproj import cached_mmproj
 from chatbot.vision.sight import LOOKING, ProjectorFiles
 
@@ -53,6 +55,32 @@ def make_looking_generator(settings: Settings, models: ResolvesModels) -> Genera
         return make_generator(settings, models)
     model_path = models.resolve(settings.llm, _purpose(settings))
     return load_engine(settings, model_path, Lineup(None), find_projector(settings, models, model_path))
+
+
+def make_describer(
+    settings: Settings, models: ResolvesModels, generator: Generator, keep: Callable[[Generator], None]
+) -> Describer | None:
+    """What says in a sentence what a picture shows; None where nothing has learned to look.
+
+    A remote model is told what the shipped projector and its small model see here; they are loaded at the first
+    picture, where the settings name the shipped projector.
+
+    Args:
+        keep: Told of an engine that was loaded for this, so that it is closed at the end.
+    """
+    if isinstance(generator, SwappingGenerator):
+        looking = generator.looking
+        return Describer(lambda: generator, looking) if looking else None
+    if settings.engine != "openai" or settings.projector != SHIPPED_PROJECTOR:
+        return None
+    local = settings.model_copy(update={"engine": "llama_cpp", "llm": Settings.model_fields["llm"].default})
+
+    def load() -> Generator:
+        loaded = make_looking_generator(local, models)
+        keep(loaded)
+        return loaded
+
+    return Describer(load, LOOKING)
 
 
 def find_projector(settings: Settings, models: ResolvesModels, model_path: Path) -> ProjectorFiles | None:

@@ -1,6 +1,8 @@
 """What a picture of a screen shows, in one sentence of the model that looks at it."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from chatbot.generators.base import Generator
@@ -16,12 +18,12 @@ class Describer:
     """Describes screens with the adapter that was trained for looking.
 
     Args:
-        generator: Sees pictures.
+        load: Gives a generator that sees pictures; asked at the first picture.
         adapter: Id of that adapter.
     """
 
-    def __init__(self, generator: Generator, adapter: str) -> None:
-        self._generator = generator
+    def __init__(self, load: Callable[[], Generator], adapter: str) -> None:
+        self._generator = cache(load)
         self._adapter = adapter
 
     def describe(self, picture: Path, seen: str) -> str:
@@ -34,10 +36,11 @@ class Describer:
 
         Raises:
             GenerationError: The engine failed.
+            ModelError: The model that looks cannot be loaded.
             AttachmentError: The picture cannot be read.
         """
         said = "".join(
-            self._generator.stream(
+            self._generator().stream(
                 ask_about_screen(DESCRIBE, seen),
                 images=(picture,),
                 adapter=self._adapter,

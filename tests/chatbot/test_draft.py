@@ -30,3 +30,40 @@ def test_pictures_leave_half_of_the_window_to_words(
     assert len(draft.fitted.passages) >= passages - 1
     assert draft.fitted.prompt_tokens == window.count_tokens(draft.fitted.prompt, images=draft.images)
     assert draft.fitted.prompt_tokens <= 700
+
+
+SCREEN = ScreenReading("a" * 64, (), 90, 60, description="A light error message with a red cross.", visual_sha256="a" * 64)
+
+
+def test_a_model_that_is_shown_no_picture_is_told_what_it_shows(settings: Settings) -> None:
+    asked = Observation("What is this?", screens=(SCREEN,))
+    blind = begin(TurnGenerator(FakeGenerator()), [], PASSAGES[:1], asked, (), settings)
+    assert SCREEN.description in blind.fitted.prompt[-1].content
+    seeing = FakeGenerator(image_tokens=64)
+    draft = begin(TurnGenerator(seeing), [], PASSAGES[:1], asked, PICTURES[:1], settings)
+    assert list(draft.images) == PICTURES[:1]
+    assert SCREEN.description not in draft.fitted.prompt[-1].content
+
+
+def test_an_earlier_picture_stays_in_the_conversation_as_a_sentence(settings: Settings) -> None:
+    earlier = [
+        StoredMessage("1", "user", "What is this?", NOW, observation=Observation("What is this?", screens=(SCREEN,))),
+        StoredMessage("2", "assistant", "The firmware is too old.", NOW),
+    ]
+    draft = begin(
+        TurnGenerator(FakeGenerator()), earlier, PASSAGES[:1], Observation("And now?"), (), settings
+    )
+    assert [turn.content for turn in draft.fitted.prompt if SCREEN.description in turn.content] == [
+        f"What is this?\n(Screenshot: {SCREEN.description})"
+    ]
+
+
+def test_pictures_are_answered_with_the_adapter_that_looks(settings: Settings) -> None:
+    generator = FakeGenerator(image_tokens=64)
+    turn = TurnGenerator(generator, looking="looking")
+    draft = begin(turn, [], PASSAGES[:1], Observation("What is this?"), PICTURES[:1], settings)
+    assert draft.begins is None
+    list(draft.pieces(settings))
+    assert generator.adapters[-1] == "looking"
+    list(begin(turn, [], PASSAGES[:1], Observation("What is this?"), (), settings).pieces(settings))
+    assert generator.adapters[-1] is None

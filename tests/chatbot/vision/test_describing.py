@@ -32,7 +32,7 @@ class Says:
 
 
 def described(said: str, seen: str) -> str:
-    return Describer(Says(said), "looking").describe(Path("a.png"), seen)
+    return Describer(lambda: Says(said), "looking").describe(Path("a.png"), seen)
 
 
 def test_the_first_sentence_is_kept_and_no_more() -> None:
@@ -52,7 +52,7 @@ def test_words_in_quotation_marks_must_stand_on_the_screen() -> None:
 
 def test_the_picture_is_looked_at_with_the_adapter_for_it() -> None:
     generator = Says("A table.")
-    Describer(generator, "looking").describe(Path("a.png"), "Total 12")
+    Describer(lambda: generator, "looking").describe(Path("a.png"), "Total 12")
     assert generator.asked["images"] == (Path("a.png"),)
     assert generator.asked["adapter"] == "looking"
     assert DESCRIBE in generator.asked["prompt"][-1].content
