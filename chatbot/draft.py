@@ -78,14 +78,18 @@ def begin(
     limit = 2 * settings.max_history_turns
     limit_tokens = generator.context_tokens - settings.max_new_tokens
     shown = images[: _most_images(generator, images, limit_tokens)]
-    fitted = fit_conversation(
-        settings.company_name,
-        _paired([ChatTurn(_role(m), _told(m)) for m in (earlier[-limit:] if limit else ())]),
-        passages,
-        Question(observation.said, _seen(observation, described=not shown)),
-        count_tokens=partial(generator.count_tokens, images=shown),
-        limit_tokens=limit_tokens,
-    )
+
+    def fit(chosen: Sequence[Passage]) -> FittedPrompt:
+        return fit_conversation(
+            settings.company_name,
+            _paired([ChatTurn(_role(m), _told(m)) for m in (earlier[-limit:] if limit else ())]),
+            chosen,
+            Question(observation.said, _seen(observation, described=not shown)),
+            count_tokens=partial(generator.count_tokens, images=shown),
+            limit_tokens=limit_tokens,
+        )
+
+    fitted = fit(passages)
     if shown and generator.looking:  # nothing is fitted to the doubts of the adapter that looks
         return Draft(generator, fitted, shown, None)
     rule = generator.refusal
@@ -97,8 +101,11 @@ def begin(
     ):  # fitted on typed questions: "what is this?" is near nothing
         return Draft(generator, fitted, shown, begins)
     asked = Asked(observation.said, [f"{p.title}\n{p.text}" for p in fitted.passages], similarities)
-    begins = replace(begins, number=rule.passage(begins, asked))
-    return Draft(generator, fitted, shown, begins, rule.probability(begins, asked))
+    likely = rule.probability(begins, asked)
+    number = rule.passage(begins, asked)
+    if number != begins.number:  # the model would go on about its own choice under another one's mark
+        fitted = fit([fitted.passages[number - 1]])
+    return Draft(generator, fitted, shown, replace(begins, number=number), likely)
 
 
 def _most_images(generator: TurnGenerator, images: Sequence[Path], limit_tokens: int) -> int:

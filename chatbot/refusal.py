@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chatbot.first_mark import FirstMark
-from chatbot.text import content_words
+from chatbot.text import content_words, words
 
 BIAS = "bias"
 HEADING = "heading"
@@ -21,6 +21,8 @@ CHOICE = "passage_similarity"
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """Cosine of a question and each of its passages (title, line break, text)."""
 _LEAST = 1e-6
+_ALIKE = 0.8
+_NAME = re.compile(r"(?<=\s)[A-Z]\S*|\S*\d\S*")  # the first word has a capital in any case
 _MOST_DOUBT = 8.0  # log odds; beyond them a probability of floats says nothing
 _MOST_ODDS = 500.0  # what exp can take
 _PERSONAL = re.compile(r"\b(?:i|im|me|my|mine|we|us|our)\b", re.IGNORECASE)
@@ -70,6 +72,24 @@ def _share_in_title(asked: Asked) -> float:
     return max((len(wanted & title) / len(wanted) for title in titles if wanted), default=0.0)
 
 
+def headed_alike(asked: Asked) -> int:
+    """Number of the passage whose heading asks nearly the same, by the words they share (Dice); 0 when there is none.
+
+    A heading with a name or number that the question has not is about something else.
+    """
+    wanted = set(words(asked.question))
+    headings = [passage.split("\n", 1)[0].rpartition(" > ")[2] for passage in asked.passages]
+    alike = [_alike(wanted, heading) for heading in headings]
+    return alike.index(max(alike)) + 1 if max(alike, default=0.0) >= _ALIKE else 0
+
+
+def _alike(wanted: set[str], heading: str) -> float:
+    found, names = set(words(heading)), set(words(" ".join(_NAME.findall(heading))))
+    if not names <= wanted:
+        return 0.0
+    return 2 * len(wanted & found) / max(1, len(wanted) + len(found))
+
+
 def chosen(likely: Sequence[float], similarities: Sequence[float], weight: float) -> int:
     """Number of the best passage by log probability and weighed similarity; the first of equal ones."""
     scores = [math.log(max(p, _LEAST)) + weight * s for p, s in zip(likely, similarities, strict=False)]
@@ -116,7 +136,9 @@ class RefusalRule:
         return 1 / (1 + math.exp(-max(-_MOST_ODDS, min(_MOST_ODDS, odds))))
 
     def passage(self, mark: FirstMark, asked: Asked) -> int:
-        """The number of the passage that the answer begins with."""
+        """The number of the passage that the answer begins with: one that is headed as the question is, if any."""
+        if same := headed_alike(asked):
+            return same
         weight = self.weights.get(CHOICE, 0.0)
         if not weight or not mark.likely or len(mark.likely) > len(asked.similarities):
             return mark.number

@@ -132,6 +132,7 @@ class FakeGenerator:
     prompts: list[Prompt] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     images: list[Path] = field(default_factory=list)
+    adapters: list[str | None] = field(default_factory=list)
     pieces_said: int = 0
     closed_early: bool = False
 
@@ -149,6 +150,7 @@ class FakeGenerator:
         self.prompts.append(prompt)
         self.prefixes.append(prefix)
         self.images += images
+        self.adapters.append(adapter)
         try:
             for position, word in enumerate(self.says.removeprefix(prefix).split(" ")):
                 if position == self.fails_after:

@@ -1,14 +1,16 @@
 """What the model is asked fits its window, pictures included."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from chatbot.draft import begin
 from chatbot.generators.swap import TurnGenerator
-from chatbot.messages import Observation
+from chatbot.messages import Observation, ScreenReading
 from chatbot.prompt import Passage
 from chatbot.settings import Settings
+from chatbot.store import StoredMessage
 from tests.fakes import FakeGenerator
 
 PASSAGES = [Passage(number, f"d{number}", "Title", "", "word " * 60) for number in range(1, 5)]
@@ -32,7 +34,10 @@ def test_pictures_leave_half_of_the_window_to_words(
     assert draft.fitted.prompt_tokens <= 700
 
 
-SCREEN = ScreenReading("a" * 64, (), 90, 60, description="A light error message with a red cross.", visual_sha256="a" * 64)
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+SCREEN = ScreenReading(
+    "a" * 64, (), 90, 60, description="A light error message with a red cross.", visual_sha256="a" * 64
+)
 
 
 def test_a_model_that_is_shown_no_picture_is_told_what_it_shows(settings: Settings) -> None:
@@ -47,7 +52,9 @@ def test_a_model_that_is_shown_no_picture_is_told_what_it_shows(settings: Settin
 
 def test_an_earlier_picture_stays_in_the_conversation_as_a_sentence(settings: Settings) -> None:
     earlier = [
-        StoredMessage("1", "user", "What is this?", NOW, observation=Observation("What is this?", screens=(SCREEN,))),
+        StoredMessage(
+            "1", "user", "What is this?", NOW, observation=Observation("What is this?", screens=(SCREEN,))
+        ),
         StoredMessage("2", "assistant", "The firmware is too old.", NOW),
     ]
     draft = begin(

@@ -65,6 +65,22 @@ def test_a_rule_that_compares_words_says_nothing_of_a_screen(settings: Settings,
     assert nothing.refusal_probability == 1
 
 
+def test_a_passage_that_is_chosen_against_the_model_stands_alone(settings: Settings, tmp_path: Path) -> None:
+    weights = {"bias": 0.0, "doubt": 1.0}
+    adapter = load_adapter(make_adapter(tmp_path / "a", refusal_threshold=0.9, refusal_weights=weights))
+    passages = [
+        Passage(1, "add", "How do I add a Dot?", "", "Plug it in."),
+        Passage(2, "back", "How long may I return a Dot?", "", "45 days."),
+    ]
+    turn = TurnGenerator(FakeGenerator(likely={"0": 0.01, "1": 0.9, "2": 0.05}), adapter)
+    draft = begin(turn, [], passages, Observation("How long may I return a Dot?"), (), settings)
+    assert draft.prefix == "[2]"
+    assert [passage.document_id for passage in draft.fitted.passages] == ["back"]
+    assert "Plug it in." not in draft.fitted.prompt[-1].content
+    usual = begin(turn, [], passages, Observation("Where do I plug a Dot in?"), (), settings)
+    assert (usual.prefix, len(usual.fitted.passages)) == ("[1]", 2)
+
+
 @pytest.mark.models
 def test_an_answer_is_asked_for_in_the_tokens_that_training_gives_it(model_files: ModelFiles) -> None:
     from transformers import AutoTokenizer

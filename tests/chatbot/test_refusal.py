@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatbot.first_mark import FirstMark
-from chatbot.refusal import CHOICE, FEATURES, Asked, RefusalRule, features, is_heading, log_odds
+from chatbot.refusal import (
+    CHOICE,
+    FEATURES,
+    Asked,
+    RefusalRule,
+    features,
+    headed_alike,
+    is_heading,
+    log_odds,
+)
 
 PASSAGES = ("Returns > Free returns\nSend a lamp back within 45 days.", "Error codes\nWR-204 is too far.")
 WEIGHTS = {"bias": 0.0, "doubt": 1.0, "question_similarity": -4.0}
@@ -92,3 +101,32 @@ def test_without_its_weight_or_its_numbers_the_model_chooses_alone() -> None:
     assert RefusalRule(0.5, WEIGHTS).passage(mark, asked("Lamp?", 0.7)) == 2
     assert RefusalRule(0.5, {CHOICE: 10.0}).passage(mark, Asked("Lamp?", PASSAGES)) == 2
     assert RefusalRule(0.5, {CHOICE: 10.0}).passage(FirstMark(0.1, 2), asked("Lamp?", 0.7)) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("How long do I have to return a Wren Dot?", 1),
+        ("how do i reset a wren dot", 3),
+        ("How do I reset a Wren Pro?", 0),
+        ("What does WR-205 mean?", 0),
+        ("What does WR-204 mean?", 4),
+        ("Where is my parcel?", 0),
+        ("", 0),
+    ],
+)
+def test_a_passage_whose_heading_asks_nearly_the_same_is_meant(question: str, expected: int) -> None:
+    headings = (
+        "How long do I have to return a product?",
+        "Reset > How do I reset a Wren Out?",
+        "Reset > How do I reset a Wren Dot?",
+        "What does WR-204 mean?",
+    )
+    assert headed_alike(Asked(question, [f"{heading}\nText." for heading in headings])) == expected
+
+
+def test_a_heading_that_asks_the_same_is_begun_with_whatever_the_model_says() -> None:
+    passages = ("How do I add a Dot?\nPlug it in.", "How long may I return a Dot?\n45 days.")
+    mark = FirstMark(0.1, 1, (0.99, 0.001))
+    assert RefusalRule(0.5, WEIGHTS).passage(mark, Asked("How long may I return a Dot?", passages)) == 2
+    assert headed_alike(Asked("How long may I return a Dot?", ())) == 0
