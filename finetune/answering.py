@@ -103,10 +103,11 @@ def answer_row(
         return _written(row, generator, settings, "", None, started_s)
     mark = first_mark(generator, row.prompt, len(row.passages), adapter=settings.adapter)
     asked = _asked(row, similarity if rule.compares else None)
-    mark = replace(mark, number=rule.passage(mark, asked))
     probability = rule.probability(mark, asked)
     if probability >= rule.threshold or not row.passages:
         return Answer(REFUSAL, True, probability, total_s=time.perf_counter() - started_s)
+    if (number := rule.passage(mark, asked)) != mark.number:
+        row, mark = replace(row, prompt=row.with_one_passage(number)), replace(mark, number=number)
     return _written(row, generator, settings, mark.prefix, probability, started_s)
 
 

@@ -63,6 +63,14 @@ class EvaluationRow:
         """The numbered passages of the last user turn, title and text."""
         return passages_in(self.prompt[-1].content)
 
+    def with_one_passage(self, number: int) -> tuple[ChatTurn, ...]:
+        """The prompt with this passage alone and its number, as in serving when it is chosen against the model."""
+        *before, asked = self.prompt
+        passages = self.passages
+        shown = "\n\n".join(f"[{n}] {text}" for n, text in enumerate(passages, 1))
+        rest = asked.content.removeprefix(shown)
+        return (*before, ChatTurn(asked.role, f"[{number}] {passages[number - 1]}{rest}"))
+
     @property
     def question(self) -> str:
         """The customer's words of the last user turn."""

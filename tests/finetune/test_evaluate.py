@@ -439,3 +439,11 @@ def test_without_headings_nothing_is_added_for_them() -> None:
     threshold, more = fit_heading_threshold([0.2, 0.8], [True, False], [False, False], 0.05)
     assert 0.2 < threshold < 0.8
     assert more == 0
+
+
+def test_a_passage_alone_keeps_its_number_and_the_question() -> None:
+    passages = [Passage(n, f"d{n}", f"Title {n}", "", f"Text {n}.") for n in (1, 2, 3)]
+    prompt = render_conversation("Lumen", [], passages, Question("What?", "Seen"))
+    row = EvaluationRow(tuple(prompt), ("Text 2.",), frozenset({2}))
+    alone = row.with_one_passage(2)
+    assert alone == tuple(render_conversation("Lumen", [], [passages[1]], Question("What?", "Seen")))
