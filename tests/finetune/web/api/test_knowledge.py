@@ -166,7 +166,10 @@ def test_what_cannot_be_used_is_refused_with_a_reason(
 
 
 def test_a_job_is_cancelled_before_its_next_document(bureau: Bureau) -> None:
-    files = [("files", (f"{n}.md", f"# Page {n}\n\nWords of page {n}.".encode())) for n in range(60)]
+    parts = "".join(
+        f"## Part {m}\n\nWords of part {m}.\n\n" for m in range(80)
+    )  # long enough to be interrupted
+    files = [("files", (f"{n}.md", f"# Page {n}\n\n{parts}".encode())) for n in range(60)]
     begun = bureau.asked("POST", DOCUMENTS, files=files).json()
     told = bureau.asked("POST", f"/knowledge/jobs/{begun['id']}/cancel")
     assert told.status_code == 200
