@@ -14,7 +14,9 @@ def test_every_stage_is_measured(
     model_files: ModelFiles, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatbot.bench_screen.SCREENS", 1)
-    made = measure_screen(settings.model_copy(update={"models_dir": model_files.folder}))
+    made = measure_screen(
+        settings.model_copy(update={"models_dir": model_files.folder, "projector": "screens"})
+    )
     stages = (
         "first_token_with_s",
         "description_s",
