@@ -16,6 +16,14 @@ from chatbot.api_keys import Scope
 from tests.web.api.conftest import Desk, MakeDesk, Visit
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+FUZZING = hypothesis.settings(
+    max_examples=5,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 
 
 def test_every_request_has_a_documented_answer(make_desk: MakeDesk) -> None:
@@ -32,14 +40,7 @@ def test_every_request_has_a_documented_answer(make_desk: MakeDesk) -> None:
 
 def _fuzz(operation: Any, desk: Desk, key: str) -> None:
     @hypothesis.given(case=operation.as_strategy())
-    @hypothesis.settings(
-        max_examples=5,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-    )
+    @FUZZING
     def answers(case: Any) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         if "conversation_id" in case.path_parameters:

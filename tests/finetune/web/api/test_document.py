@@ -7,7 +7,7 @@ import hypothesis
 import schemathesis
 
 from tests.finetune.web.api.conftest import Bureau, MakeBureau
-from tests.web.api.test_document import CHECKS
+from tests.web.api.test_document import CHECKS, FUZZING
 
 
 def test_every_request_of_the_company_has_a_documented_answer(make_bureau: MakeBureau) -> None:
@@ -25,14 +25,7 @@ def test_every_request_of_the_company_has_a_documented_answer(make_bureau: MakeB
 
 def _fuzz(operation: Any, key: dict[str, str]) -> None:
     @hypothesis.given(case=operation.as_strategy())
-    @hypothesis.settings(
-        max_examples=5,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
-    )
+    @FUZZING
     def answers(case: Any) -> None:
         case.validate_response(case.call(headers=key), checks=CHECKS)
 
