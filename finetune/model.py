@@ -8,6 +8,8 @@ from finetune.errors import TrainingError
 from finetune.packing import Flat
 from finetune.settings import TrainSettings
 
+_SAID = "\x00said\x00"
+
 
 def load_base(path: Path, *, quantize: bool = False) -> tuple[Any, Any]:
     """Tokenizer and model from a folder, or from a GGUF file whose weights are dequantised.
@@ -31,7 +33,21 @@ def load_base(path: Path, *, quantize: bool = False) -> tuple[Any, Any]:
             f"{path.name} cannot be loaded for training: {error}.",
             "Name a folder in Hugging Face format or a GGUF file of the llama architecture.",
         ) from error
+    end_turns_as_the_template(tokenizer)
     return tokenizer, model
+
+
+def end_turns_as_the_template(tokenizer: Any) -> None:
+    """Takes the end of a turn from the chat template: releases of transformers differ in what a GGUF file ends with.
+
+    An adapter that learns another end goes on after its answer, since engines stop at the template's.
+    """
+    if not tokenizer.chat_template:
+        return
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _SAID}]
+    end = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(_SAID)[2].strip()
+    if end in tokenizer.get_vocab():
+        tokenizer.eos_token = end
 
 
 def _four_bits(*, is_gguf: bool) -> Any:

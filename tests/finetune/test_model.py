@@ -6,7 +6,7 @@ import torch
 from finetune.dataset.from_knowledge_base import build_examples
 from finetune.encoding import encode_all
 from finetune.fused import fuse_lora
-from finetune.model import add_adapter, make_scorer, tensors_of
+from finetune.model import add_adapter, end_turns_as_the_template, make_scorer, tensors_of
 from finetune.packing import Encoded, Pack, Tree, flatten, grow_trees, pack
 from finetune.settings import DatasetSettings, Method, TrainSettings
 from tests.finetune.help_pages import WordBase, documents
@@ -102,3 +102,14 @@ def test_a_fused_model_gives_the_losses_and_gradients_of_peft() -> None:
 @pytest.mark.parametrize("changed", [{"lora_dropout": 0.1}, {"method": "dora"}])
 def test_layers_that_compute_something_else_are_not_fused(changed: dict[str, object]) -> None:
     assert fuse_lora(add_adapter(tiny_model(), TrainSettings(r=4, **changed), 10)) == 0
+
+
+def test_a_turn_ends_as_the_chat_template_ends_it_whatever_the_tokenizer_took_for_the_end() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.eos_token = "<|im_start|>"
+    end_turns_as_the_template(tokenizer)
+    assert (tokenizer.eos_token, tokenizer.eos_token_id) == ("<|im_end|>", 2)
+    tokenizer.chat_template = None
+    tokenizer.eos_token = "<|im_start|>"
+    end_turns_as_the_template(tokenizer)
+    assert tokenizer.eos_token == "<|im_start|>"
