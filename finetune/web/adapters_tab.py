@@ -1,29 +1,24 @@
 """The step "Adapters": layout and wiring. What it does is in `adapters.py`."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from chatbot.adapter_files import DEFAULT_ADAPTER, NO_ADAPTER
-from chatbot.audit import THIS_MACHINE
 from chatbot.web.ui.mount import private_uploads
+from chatbot.web.ui.page_audit import PageAudit
 from finetune.web.adapters import EVERYBODY, AdapterDesk, Shelf
 from finetune.web.adapters_html import adapters_html, details_html, feedback_html, name_of, serving_html
 from finetune.web.parts import I18N, QUIET, SLOW, errors_shown, language_of, status_html, words_of
 
 
 class AdaptersTab:
-    """Builds its components inside of the open tab.
+    """Builds its components inside of the open tab."""
 
-    Args:
-        record: Told who did what to which adapter.
-    """
-
-    def __init__(self, desk: AdapterDesk, record: Callable[[str, str, str], object]) -> None:
+    def __init__(self, desk: AdapterDesk, audit: PageAudit) -> None:
         self._desk = desk
-        self._record = record
+        self._audit = audit
         gr.Markdown(I18N("adapters_intro"))
         self.serving = gr.HTML(padding=False, elem_id="ft-serving")
         self.table = gr.HTML(padding=False, elem_id="ft-adapters")
@@ -109,43 +104,42 @@ class AdaptersTab:
         }
 
     def _promote(self, chosen: str | None, typed: str, request: gr.Request) -> dict[Any, Any]:
-        words = words_of(request)
         with errors_shown(request):
-            self._desk.promote(chosen or "", typed or "", EVERYBODY, because=words["forced_because"])
-            self._note("adapter-promoted", chosen, request)
-            name = name_of(chosen or "", self._desk.shelf(), language_of(request))
-            return self._done(chosen, words["promoted"].format(id=name), request)
+            name = self._switch_on("adapter-promoted", chosen or "", typed or "", EVERYBODY, request)
+            return self._done(chosen, words_of(request)["promoted"].format(id=name), request)
 
     def _try(self, chosen: str | None, typed: str, share: float, request: gr.Request) -> dict[Any, Any]:
-        words = words_of(request)
         with errors_shown(request):
-            self._desk.promote(chosen or "", typed or "", share, because=words["forced_because"])
-            self._note("adapter-tried", chosen, request)
-            name = name_of(chosen or "", self._desk.shelf(), language_of(request))
-            return self._done(chosen, words["tried"].format(id=name, share=f"{share:g}"), request)
+            name = self._switch_on("adapter-tried", chosen or "", typed or "", share, request)
+            told = words_of(request)["tried"].format(id=name, share=f"{share:g}")
+            return self._done(chosen, told, request)
+
+    def _switch_on(self, action: str, chosen: str, typed: str, share: float, request: gr.Request) -> str:
+        because = words_of(request)["forced_because"]
+        self._desk.promote(chosen, typed, share, because=because)
+        overruled = because if typed.strip() else ""
+        self._audit.record(request, action, chosen, share_percent=share, because=overruled)
+        return name_of(chosen, self._desk.shelf(), language_of(request))
 
     def _rollback(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
-            self._note("adapter-rolled-back", self._desk.rollback().active, request)
+            self._audit.record(request, "adapter-rolled-back", self._desk.rollback().active)
             return self._done(chosen, words_of(request)["rolled_back"], request)
 
     def _delete(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
             self._desk.delete(chosen or "")
-            self._note("adapter-deleted", chosen, request)
+            self._audit.record(request, "adapter-deleted", chosen or "")
             return self._done(None, words_of(request)["deleted"].format(id=chosen), request)
 
     def _export(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
             path = self._desk.export(chosen or "", private_uploads())
-            self._note("adapter-exported", chosen, request)
+            self._audit.record(request, "adapter-exported", chosen or "")
             return {self.download: gr.DownloadButton(label=path.name, value=str(path), visible=True)}
 
     def _take(self, path: str, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
             adapter = self._desk.take(Path(path))
-            self._note("adapter-imported", adapter.id, request)
+            self._audit.record(request, "adapter-imported", adapter.id)
             return self._done(adapter.id, words_of(request)["adapter_taken"].format(id=adapter.id), request)
-
-    def _note(self, action: str, adapter_id: str | None, request: gr.Request) -> None:
-        self._record(request.username or THIS_MACHINE, action, adapter_id or "")

@@ -1,10 +1,12 @@
 """The tab "Knowledge": layout and wiring. What it does is in `knowledge.py`."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.repeated import repeated
 from finetune.web.knowledge import KnowledgeDesk, OpenQuestion
 from finetune.web.knowledge_html import (
@@ -22,8 +24,9 @@ from knowledge_base.report import IngestReport, Progress
 class KnowledgeTab:
     """Builds its components inside of the open tab."""
 
-    def __init__(self, desk: KnowledgeDesk) -> None:
+    def __init__(self, desk: KnowledgeDesk, audit: PageAudit) -> None:
         self._desk = desk
+        self._audit = audit
         gr.Markdown(I18N("kb_intro"))
         self.drop = gr.File(
             label=I18N("kb_files"), file_count="multiple", type="filepath", height=150, elem_id="kb-files"
@@ -169,13 +172,23 @@ class KnowledgeTab:
     def _take(
         self, paths: Sequence[str], words: str, chosen: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
-        yield from self._changing(lambda told: self._desk.take(paths or [], told), words, chosen, request)
+        def take(told: Progress) -> IngestReport:
+            names = [Path(path).name for path in paths or []]
+            self._audit.record(request, "knowledge-documents-added", ", ".join(names), count=len(names))
+            return self._desk.take(paths or [], told)
+
+        yield from self._changing(take, words, chosen, request)
 
     @repeated
     def _sync(
         self, place: str, words: str, chosen: str | None, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
-        yield from self._changing(lambda told: self._desk.sync(place or "", told), words, chosen, request)
+        def sync(told: Progress) -> IngestReport:
+            if place:
+                self._audit.record(request, "knowledge-place-synced", place)
+            return self._desk.sync(place or "", told)
+
+        yield from self._changing(sync, words, chosen, request)
 
     def _changing(
         self,
@@ -218,6 +231,7 @@ class KnowledgeTab:
     def _remove(self, chosen: str | None, words: str, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
             self._desk.remove(chosen or "")
+            self._audit.record(request, "document-removed", chosen or "")
             told = words_of(request)["kb_removed"].format(id=chosen)
             return {**self._listed(words, None, request), self.removed: status_html(told, busy=False)}
 
@@ -225,7 +239,8 @@ class KnowledgeTab:
         self, question: str, phrasings: str, answer: str, words: str, chosen: str | None, request: gr.Request
     ) -> dict[Any, Any]:
         with errors_shown(request):
-            self._desk.write(question or "", answer or "", phrasings or "")
+            entry = self._desk.write(question or "", answer or "", phrasings or "")
+            self._audit.record(request, "answer-written", entry.as_document.id)
             told = status_html(words_of(request)["kb_kept"], busy=False)
             cleared = dict.fromkeys((self.new_question, self.new_phrasings, self.new_answer), "")
             return {

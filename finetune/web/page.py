@@ -7,6 +7,7 @@ import gradio as gr
 from chatbot.insights.desk import InsightDesk
 from chatbot.reviews import Reviews
 from chatbot.web.ui.inbox_tab import InboxParts, InboxTab
+from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.review_tab import ReviewTab
 from finetune.hearing import Hearing
 from finetune.web.adapters import AdapterDesk
@@ -47,7 +48,7 @@ def build_page(
         reviews: For the tab in which bad answers are corrected; likewise.
         insights: For the tab that shows what conversations tell; left out where there is none.
     """
-    company = workshop.settings.company_name
+    company, audit = workshop.settings.company_name, PageAudit(workshop.audit)
     with gr.Blocks(
         title=f"{company} · Frontdesk", analytics_enabled=False, delete_cache=(3600, _KEPT_S)
     ) as blocks:
@@ -61,18 +62,20 @@ def build_page(
                         workshop.imported,
                         workshop.forgotten_ones,
                         Hearing(workshop.settings),
-                    )
+                    ),
+                    audit,
                 )
             with gr.Tab(I18N("privacy"), id="privacy") as privacy_tab:
                 privacy = PrivacyTab(
-                    PrivacyDesk(workshop.imported, workshop.redacted, workshop.terms, workshop.redaction)
+                    PrivacyDesk(workshop.imported, workshop.redacted, workshop.terms, workshop.redaction),
+                    audit,
                 )
             with gr.Tab(I18N("examples"), id="examples") as examples_tab:
                 examples = ExamplesTab(
                     ExamplesDesk(workshop.workspace, workshop.knowledge_base, workshop.settings)
                 )
             with gr.Tab(I18N("training"), id="training") as training_tab:
-                training = TrainingTab(TrainingDesk(workshop.workspace, workshop.settings))
+                training = TrainingTab(TrainingDesk(workshop.workspace, workshop.settings), audit)
             with gr.Tab(I18N("adapters"), id="adapters") as adapters_tab:
                 adapters = AdaptersTab(
                     AdapterDesk(
@@ -81,7 +84,7 @@ def build_page(
                         workshop.settings.adapter,
                         workshop.feedback,
                     ),
-                    workshop.record,
+                    audit,
                 )
             evaluations = Evaluations(workshop.evaluations)
             with gr.Tab(I18N("evaluation"), id="evaluation") as evaluation_tab:
@@ -92,7 +95,7 @@ def build_page(
             knowledge_desk = KnowledgeDesk(
                 workshop.knowledge_base, workshop.unanswered, workshop.settings.template_min_similarity
             )
-            knowledge = KnowledgeTab(knowledge_desk)
+            knowledge = KnowledgeTab(knowledge_desk, audit)
         knowledge.load(knowledge_tab)
         if insights:
             rule = workshop.settings.insights.rule
@@ -107,7 +110,7 @@ def build_page(
             agents.load(blocks, inbox_tab)
         if reviews:
             with tabs, gr.Tab(I18N("review"), id="review") as review_tab:
-                reviewing = ReviewTab(reviews, I18N)
+                reviewing = ReviewTab(reviews, I18N, audit)
             reviewing.load(blocks, review_tab)
         upload.load(blocks)
         evaluation.load(blocks, evaluation_tab)

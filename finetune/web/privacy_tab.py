@@ -5,20 +5,23 @@ from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.repeated import repeated
+from finetune.redact import Reviewed
 from finetune.redaction_report import RedactionReport
 from finetune.web.parts import I18N, QUIET, SLOW, errors_shown, language_of, status_html, words_of
 from finetune.web.plots import bar_plot, bars
 from finetune.web.privacy import PrivacyDesk, Terms
 from finetune.web.privacy_html import masked_counts_html, redaction_html, sample_html
-from finetune.web.watched import Ended, watched
+from finetune.web.watched import Ended, Tell, watched
 
 
 class PrivacyTab:
     """Builds its components inside of the open tab."""
 
-    def __init__(self, desk: PrivacyDesk) -> None:
+    def __init__(self, desk: PrivacyDesk, audit: PageAudit) -> None:
         self._desk = desk
+        self._audit = audit
         gr.Markdown(I18N("privacy_intro"))
         self.told = gr.HTML(padding=False, elem_id="ft-masked")
         with gr.Accordion(I18N("terms"), open=False, elem_id="ft-terms"):
@@ -73,14 +76,15 @@ class PrivacyTab:
     def _redact(self, mask: str, keep: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
         words = words_of(request)
         yield {self.status: status_html(words["starting"]), self.go: gr.Button(interactive=False)}
+
+        def redact(tell: Tell) -> tuple[RedactionReport, tuple[Reviewed, ...]]:
+            found = self._desk.redact(Terms(mask, keep), lambda n: tell(words["masking"].format(n=f"{n:,}")))
+            self._audit.record(request, "transcripts-masked", count=found[0].conversations)
+            return found
+
         try:
             with errors_shown(request):
-                steps = watched(
-                    lambda tell: self._desk.redact(
-                        Terms(mask, keep), lambda n: tell(words["masking"].format(n=f"{n:,}"))
-                    )
-                )
-                for step in steps:
+                for step in watched(redact):
                     if isinstance(step, Ended):
                         report, sample = step.result
                         shown = sample_html(sample, language_of(request))

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from chatbot.templates import Language
+from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.repeated import repeated
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.plots import curve_plot, curves
@@ -23,8 +24,9 @@ _MOST_POINTS = 400
 class TrainingTab:
     """Builds its components inside of the open tab."""
 
-    def __init__(self, desk: TrainingDesk) -> None:
+    def __init__(self, desk: TrainingDesk, audit: PageAudit) -> None:
         self._desk = desk
+        self._audit = audit
         gr.Markdown(I18N("training_intro"))
         with gr.Row():
             self.minutes = gr.Number(
@@ -106,18 +108,26 @@ class TrainingTab:
             with errors_shown(request):
                 needed = self._desk.estimate(minutes, train)
                 yield {self.needed: needed_html(needed, language)}
-                yield self._shown(self._desk.start(minutes, train), request)
+                started = self._desk.start(minutes, train)
+                self._audit.record(request, "training-started", started.status.id)
+                yield self._shown(started, request)
         except gr.Error as error:
             refused = paragraph(html.unescape(str(error.message)), "bad")
             yield {self.needed: refused, self.start: gr.Button(interactive=True)}
 
     def _cancel(self, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
-            return self._shown(self._desk.cancel(), request)
+            before, after = self._desk.newest(), self._desk.cancel()
+            if before and before.is_live:
+                self._audit.record(request, "training-cancelled", before.status.id)
+            return self._shown(after, request)
 
     def _resume(self, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
-            return self._shown(self._desk.resume(), request)
+            before, after = self._desk.newest(), self._desk.resume()
+            if before and before.can_go_on:
+                self._audit.record(request, "training-resumed", before.status.id)
+            return self._shown(after, request)
 
 
 def _curves(found: Followed | None, language: Language) -> list[tuple[float, float, str]]:

@@ -6,12 +6,13 @@ from typing import Any
 
 import gradio as gr
 
+from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.repeated import repeated
 from finetune.transcripts import ColumnMapping, ImportReport, TranscriptError
 from finetune.web.parts import I18N, QUIET, errors_shown, language_of, status_html, words_of
 from finetune.web.render import heading, import_html, paragraph, preview_html, uploads_html
 from finetune.web.upload import MAPPING_FIELDS, RECORDING, Upload, Uploads, speakers
-from finetune.web.watched import Ended, watched
+from finetune.web.watched import Ended, Tell, watched
 
 Files = tuple[Upload, ...]
 
@@ -19,8 +20,9 @@ Files = tuple[Upload, ...]
 class UploadTab:
     """Builds its components inside of the open tab."""
 
-    def __init__(self, uploads: Uploads) -> None:
+    def __init__(self, uploads: Uploads, audit: PageAudit) -> None:
         self._uploads = uploads
+        self._audit = audit
         self.files = gr.State(())
         gr.Markdown(I18N("transcripts_intro"))
         self.drop = gr.File(
@@ -183,17 +185,20 @@ class UploadTab:
     ) -> Iterator[dict[Any, Any]]:
         words = words_of(request)
         yield {self.status: status_html(words["starting"]), self.go: gr.Button(interactive=False)}
+
+        def import_all(tell: Tell) -> tuple[ImportReport, Files]:
+            found = self._uploads.import_all(
+                files,
+                speakers(agents, domains),
+                keep_earlier=keep,
+                progress=lambda label, n: tell(words["importing"].format(label=label, n=f"{n:,}")),
+            )
+            self._audit.record(request, "transcripts-imported", count=found[0].conversations)
+            return found
+
         try:
             with errors_shown(request):
-                steps = watched(
-                    lambda tell: self._uploads.import_all(
-                        files,
-                        speakers(agents, domains),
-                        keep_earlier=keep,
-                        progress=lambda label, n: tell(words["importing"].format(label=label, n=f"{n:,}")),
-                    )
-                )
-                for step in steps:
+                for step in watched(import_all):
                     if isinstance(step, Ended):
                         report, left = step.result
                         yield {**self._left(left, request), **self._reported(report, request)}

@@ -112,6 +112,7 @@ class Workshop:
         """What customers think of each adapter's answers, since the trial began when there is one."""
         return self._store.adapter_feedback(canary_began(self.registry()))
 
-    def record(self, actor: str, action: str, target: str) -> None:
-        """Writes into the audit log who did what."""
-        AuditLog(self._store.database).record(actor, action, target)
+    @property
+    def audit(self) -> AuditLog:
+        """Who did what."""
+        return AuditLog(self._store.database)

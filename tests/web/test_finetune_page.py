@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
+from chatbot.audit import THIS_MACHINE, AuditLog
 from chatbot.services import Services
 from chatbot.settings import Settings
 from chatbot.web.server import create_app
@@ -42,15 +43,20 @@ def served(services: Services) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("admin")
     registry = AdapterRegistry(folder / "data")
     registry.register(make_adapter(folder / "shop-1", id="shop-1"), PASSED)
     registry.register(make_adapter(folder / "shop-2", id="shop-2", weights_seed=5), FAILED)
     services = Services(Settings(data_dir=folder / "data", engine="openai"))  # a remote base: nothing to load
+    yield services
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def address(services: Services) -> Iterator[str]:
     with served(services) as address:
         yield address
-    services.close()
 
 
 def opened(chromium: Browser, address: str, **options: Any) -> Page:
@@ -75,7 +81,7 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def test_transcripts_are_mapped_previewed_and_imported_and_an_adapter_is_promoted(
-    chromium: Browser, address: str, tmp_path: Path
+    chromium: Browser, address: str, services: Services, tmp_path: Path
 ) -> None:
     page = opened(chromium, address)
     table = tmp_path / "chats.csv"
@@ -110,6 +116,28 @@ def test_transcripts_are_mapped_previewed_and_imported_and_an_adapter_is_promote
     with page.expect_download() as download:
         page.locator("#ft-download").click()
     assert download.value.suggested_filename == "shop-1.tar"
+    choose(page, "#ft-adapter", "shop-2")
+    page.locator("#ft-force textarea, #ft-force input").fill("shop-2")
+    page.locator("#ft-try").click()
+    expect(page.locator("#ft-adapter-status")).to_contain_text("shop-2")
+    page.locator("#ft-rollback").click()
+    expect(page.locator("#ft-adapter-status")).not_to_contain_text("shop-2")
+    page.locator("#ft-delete").click()
+    page.locator("#ft-sure").click()
+    expect(page.locator("#ft-adapters")).not_to_contain_text("shop-2")
+    entries = list(AuditLog(services.store.database).entries())
+    assert {entry.actor for entry in entries} == {THIS_MACHINE}
+    assert [(entry.action, entry.target) for entry in entries] == [
+        ("transcripts-imported", ""),
+        ("adapter-promoted", "shop-1"),
+        ("adapter-exported", "shop-1"),
+        ("adapter-tried", "shop-2"),
+        ("adapter-rolled-back", "shop-1"),
+        ("adapter-deleted", "shop-2"),
+    ]
+    assert entries[0].details == {"count": 1}
+    assert entries[1].details == {"share_percent": 100.0, "because": ""}
+    assert entries[3].details == {"share_percent": 10, "because": "typed its id on the page"}
     assert violations(page) == []
     page.context.close()
 

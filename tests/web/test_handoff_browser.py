@@ -12,10 +12,12 @@ import uvicorn
 from playwright.sync_api import Browser, Page, Route, expect
 
 from chatbot.assistant import Assistant
+from chatbot.audit import THIS_MACHINE, AuditLog
 from chatbot.services import Loaded, Services
 from chatbot.settings import Settings
 from chatbot.web.server import create_app
 from finetune.web.mount import PATH, mount_finetune_page
+from knowledge_base.documents import FAQ_PREFIX
 from tests.fakes import FakeGenerator, FakeKnowledgeBase, FakePerceiver
 from tests.web.conftest import PATIENCE_MS
 from tests.web.test_browser import answers, send, violations
@@ -42,9 +44,15 @@ class ServicesOnFakes(Services):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServicesOnFakes]:
     folder: Path = tmp_path_factory.mktemp("handoff")
     services = ServicesOnFakes(Settings(data_dir=folder, engine="openai", example_company=False))
+    yield services
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def address(services: ServicesOnFakes) -> Iterator[str]:
     app = create_app(services, (mount_finetune_page,))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -57,7 +65,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join(30)
-    services.close()
 
 
 def window(chromium: Browser, address: str, **options: Any) -> Page:
@@ -167,7 +174,9 @@ def test_being_here_needs_a_name(chromium: Browser, address: str) -> None:
     expect(agent.get_by_text("Type your name first.")).to_be_visible()
 
 
-def test_a_bad_answer_is_corrected_and_the_correction_answers(chromium: Browser, address: str) -> None:
+def test_a_bad_answer_is_corrected_and_the_correction_answers(
+    chromium: Browser, address: str, services: ServicesOnFakes
+) -> None:
     customer = window(chromium, address)
     send(customer, FREE)
     expect(answers(customer).last).to_contain_text("within 45 days")
@@ -185,6 +194,9 @@ def test_a_bad_answer_is_corrected_and_the_correction_answers(chromium: Browser,
     admin.locator("#fd-correct").click()
     expect(admin.locator("#fd-review-status")).to_contain_text("The FAQ entry is made")
     expect(admin.locator("#fd-bad")).to_have_count(0)
+    *_, entry = AuditLog(services.store.database).entries()
+    assert (entry.actor, entry.action) == (THIS_MACHINE, "answer-written")
+    assert entry.target.startswith(f"{FAQ_PREFIX}reviewed-")
 
     send(customer, FREE)
     expect(answers(customer).last).to_contain_text("Within 60 days, since May.")

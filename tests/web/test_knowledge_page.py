@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from chatbot.audit import THIS_MACHINE, AuditLog
 from chatbot.messages import Decision, Message
 from chatbot.services import Services
 from chatbot.settings import Settings
@@ -25,7 +26,7 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("knowledge")
     services = Services(Settings(data_dir=folder / "data", engine="openai"))
     knowledge_base = KnowledgeBase(
@@ -37,10 +38,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     services.store.add_answer(conversation, "visitor", "…", Evidence(Decision.DECLINE), question_id=asked)
     services.loaded = lambda: SimpleNamespace(knowledge_base=knowledge_base)  # type: ignore[assignment, method-assign]
-    with served(services) as address:
-        yield address
+    yield services
     knowledge_base.close()
     services.close()
+
+
+@pytest.fixture(scope="module")
+def address(services: Services) -> Iterator[str]:
+    with served(services) as address:
+        yield address
+
+
+def audited(services: Services) -> list[tuple[str, str, str]]:
+    entries = AuditLog(services.store.database).entries()
+    return [(entry.actor, entry.action, entry.target) for entry in entries]
 
 
 def open_knowledge(page: Page, name: str) -> None:
@@ -48,8 +59,8 @@ def open_knowledge(page: Page, name: str) -> None:
     expect(page.locator("#kb-table")).not_to_be_empty()
 
 
-def test_documents_are_dropped_found_looked_at_and_removed(
-    chromium: Browser, address: str, tmp_path: Path
+def test_documents_are_dropped_found_looked_at_and_removed_and_it_is_known_by_whom(
+    chromium: Browser, address: str, services: Services, tmp_path: Path
 ) -> None:
     page = opened(chromium, address)
     open_knowledge(page, "Knowledge")
@@ -62,7 +73,8 @@ def test_documents_are_dropped_found_looked_at_and_removed(
     expect(page.locator("#kb-report")).to_contain_text("broken.docx is no DOCX file")
     expect(page.locator("#kb-table")).to_contain_text("Wren manual")
 
-    page.locator("#kb-place textarea, #kb-place input").fill(str(write_help_centre(tmp_path / "help")))
+    place = str(write_help_centre(tmp_path / "help"))
+    page.locator("#kb-place textarea, #kb-place input").fill(place)
     page.locator("#kb-sync").click()
     expect(page.locator("#kb-report")).to_contain_text("9 added")
     expect(page.locator("#kb-table")).to_contain_text("4 documents")
@@ -85,10 +97,17 @@ def test_documents_are_dropped_found_looked_at_and_removed(
     page.locator("#kb-sure").click()
     expect(page.locator("#kb-removed")).to_have_text("manual is removed.")
     expect(page.locator("#kb-table")).to_contain_text("3 documents")
+    assert audited(services) == [
+        (THIS_MACHINE, "knowledge-documents-added", "manual.pdf, broken.docx"),
+        (THIS_MACHINE, "knowledge-place-synced", place),
+        (THIS_MACHINE, "document-removed", "manual"),
+    ]
     page.context.close()
 
 
-def test_an_answer_is_written_in_the_dark_on_a_phone_and_in_chinese(chromium: Browser, address: str) -> None:
+def test_an_answer_is_written_in_the_dark_on_a_phone_and_in_chinese(
+    chromium: Browser, address: str, services: Services
+) -> None:
     page = opened(
         chromium, address, color_scheme="dark", locale="zh-CN", viewport={"width": 360, "height": 740}
     )
@@ -103,6 +122,8 @@ def test_an_answer_is_written_in_the_dark_on_a_phone_and_in_chinese(chromium: Br
     page.locator("#kb-new-answer textarea").fill("暂时不可以。")
     page.locator("#kb-keep-answer").click()
     expect(page.locator("#kb-kept")).to_contain_text("已保存")
+    (kept,) = (entry for entry in services.loaded().knowledge_base.entries() if "挪威" in entry.title)
+    assert audited(services)[-1] == (THIS_MACHINE, "answer-written", kept.id)
     page.locator("#kb-question textarea, #kb-question input").fill("可以寄到挪威吗？")
     page.locator("#kb-find").click()
     expect(page.locator("#kb-found")).to_contain_text("暂时不可以。")

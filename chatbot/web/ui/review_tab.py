@@ -8,6 +8,7 @@ import gradio as gr
 from chatbot.reviews import BadAnswer, Reviews
 from chatbot.web.ui.inbox_html import notice_html
 from chatbot.web.ui.inbox_tab import errors_shown, words_of
+from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.render import status_html
 
 _QUIET: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}
@@ -21,8 +22,9 @@ class ReviewTab:
         words: The page's words, `INBOX_TEXTS` among them.
     """
 
-    def __init__(self, reviews: Reviews, words: gr.I18n) -> None:
+    def __init__(self, reviews: Reviews, words: gr.I18n, audit: PageAudit) -> None:
         self._reviews = reviews
+        self._audit = audit
         gr.Markdown(words("review_intro"))
         self.list = gr.Radio([], label=words("review_list"), elem_id="fd-bad", visible=False)
         self.empty = gr.HTML(padding=False)
@@ -74,12 +76,14 @@ class ReviewTab:
 
     def _correct(self, picked: str | None, question: str, answer: str, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
-            self._reviews.correct(picked or "", question, answer)
+            entry = self._reviews.correct(picked or "", question, answer)
+            self._audit.record(request, "answer-written", entry.as_document.id)
             return {**self._all(request), self.status: _told(request, "review_corrected")}
 
     def _dismiss(self, picked: str | None, request: gr.Request) -> dict[Any, Any]:
         with errors_shown(request):
             self._reviews.dismiss(picked or "")
+            self._audit.record(request, "answer-dismissed", picked or "")
             return {**self._all(request), self.status: _told(request, "review_dismissed")}
 
 
