@@ -15,6 +15,7 @@ from chatbot.store import ConversationStore
 from chatbot.web.ui.chat import ChatPage, Limits, Responds, StoresAttachments, View, Visit
 from chatbot.web.ui.next_steps import NextPart, Offers
 from chatbot.web.ui.person import PersonPart
+from chatbot.web.ui.program import ProgramPart
 from chatbot.web.ui.render import conversation_choices, status_html
 from chatbot.web.ui.repeated import repeated
 from chatbot.web.ui.texts import TEXTS, language_of_browser
@@ -87,6 +88,7 @@ class _Page:
             self.download = [gr.Textbox(visible=False) for _ in range(3)]
             self._sidebar()
             self._main(parts)
+            self.program = ProgramPart(chat, ACCEPTED, self._visit)
             self._wire()
 
     def _sidebar(self) -> None:
@@ -169,10 +171,11 @@ class _Page:
         beside = [*self.person.shown, *self.next.shown]
         turn = [*here, *listing, self.box, self.comment_row, *shown, *beside]
         opened = [*here, *listing, *shown, *beside]
-        self.blocks.load(self._load, here, [*opened, self.box, self.header], show_progress="hidden")
         quiet: dict[str, Any] = {"api_name": False, "show_progress": "hidden"}  # the status line tells
+        self.blocks.load(self._load, here, [*opened, self.box, self.header], **quiet)
         # Gradio runs a step for one browser at a time unless told otherwise.
-        answers = {**quiet, "concurrency_limit": _ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+        at_once: dict[str, Any] = {"concurrency_limit": _ANSWERS_AT_ONCE, "concurrency_id": "answers"}
+        answers = {**quiet, **at_once}
         self.box.submit(self._send, [self.box, *here], turn, **answers)
         self.box.stop(self._stop, None, None, queue=False, **quiet)
         self.chatbot.example_select(self._send_example, here, turn, **answers)
@@ -199,6 +202,7 @@ class _Page:
             **quiet,
         )
         self.person.wire(self._ask_person, self._look, here, opened, self.chatbot)
+        self.program.wire(**at_once)
         self.blocks.unload(self._stop)
 
     def _visit(self, visitor: str | None, current: str | None, request: gr.Request) -> Visit:
