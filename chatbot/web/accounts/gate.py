@@ -119,6 +119,11 @@ def _unknown() -> Response:
     return problem(401, "unauthorized", "Sign in first.", f"At {LOGIN}.")
 
 
+def is_for_staff(path: str) -> bool:
+    """Whether a path leads to a page of the company's people."""
+    return _roles(path) is not None
+
+
 def _roles(path: str) -> frozenset[Role] | None:
     """Who may go on to a path: whoever may open every page that it could be read as one of; None: everybody."""
     doors = [roles for top, roles in MAY_OPEN.items() if _is_below(path, top)]

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatbot.web.accounts.gate import is_for_staff
 from chatbot.web.address import own_origin
 from chatbot.web.api.problems import problem
 from chatbot.web.auth import Sites
@@ -62,9 +63,11 @@ class Guard:
         if _name_of(headers.get("host", "")) not in self._hosts:
             refused = problem(421, "unknown-host", "This server has another name.", "Set `web.public_url`.")
             return await refused(scope, receive, send)
-        if not scope["path"].startswith(PREFIXES):
-            return await self._app(scope, receive, send)
-        return await self._api(scope, headers, receive, send)
+        if scope["path"].startswith(PREFIXES):
+            return await self._api(scope, headers, receive, send)
+        if is_for_staff(scope["path"]):
+            return await self._app(scope, receive, send)  # they take in archives; others are refused unread
+        return await self._within(self._settings.max_upload_bytes, scope, headers, receive, send)
 
     async def _api(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         origin = headers.get("origin", "")
@@ -76,7 +79,9 @@ class Guard:
             return await refused(scope, receive, send)
         if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             return await _preflight(send)
-        limit = self._limit(scope, headers)
+        return await self._within(self._limit(scope, headers), scope, headers, receive, send)
+
+    async def _within(self, limit: int, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         if _declared(headers) > limit:
             return await _too_large(limit)(scope, receive, send)
         return await self._app(scope, _limited(receive, limit, self._settings.body_timeout_s), send)
