@@ -47,7 +47,10 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("admin")
     registry = AdapterRegistry(folder / "data")
     registry.register(make_adapter(folder / "shop-1", id="shop-1"), PASSED)
-    registry.register(make_adapter(folder / "shop-2", id="shop-2", weights_seed=5), FAILED)
+    for number in (2, 3):
+        registry.register(
+            make_adapter(folder / f"shop-{number}", id=f"shop-{number}", weights_seed=number), FAILED
+        )
     services = Services(Settings(data_dir=folder / "data", engine="openai"))  # a remote base: nothing to load
     yield services
     services.close()
@@ -116,24 +119,24 @@ def test_transcripts_are_mapped_previewed_and_imported_and_an_adapter_is_promote
     with page.expect_download() as download:
         page.locator("#ft-download").click()
     assert download.value.suggested_filename == "shop-1.tar"
-    choose(page, "#ft-adapter", "shop-2")
-    page.locator("#ft-force textarea, #ft-force input").fill("shop-2")
+    choose(page, "#ft-adapter", "shop-3")
+    page.locator("#ft-force textarea, #ft-force input").fill("shop-3")
     page.locator("#ft-try").click()
-    expect(page.locator("#ft-adapter-status")).to_contain_text("shop-2")
+    expect(page.locator("#ft-adapter-status")).to_contain_text("shop-3")
     page.locator("#ft-rollback").click()
-    expect(page.locator("#ft-adapter-status")).not_to_contain_text("shop-2")
+    expect(page.locator("#ft-adapter-status")).not_to_contain_text("shop-3")
     page.locator("#ft-delete").click()
     page.locator("#ft-sure").click()
-    expect(page.locator("#ft-adapters")).not_to_contain_text("shop-2")
+    expect(page.locator("#ft-adapters")).not_to_contain_text("shop-3")
     entries = list(AuditLog(services.store.database).entries())
     assert {entry.actor for entry in entries} == {THIS_MACHINE}
     assert [(entry.action, entry.target) for entry in entries] == [
         ("transcripts-imported", ""),
         ("adapter-promoted", "shop-1"),
         ("adapter-exported", "shop-1"),
-        ("adapter-tried", "shop-2"),
+        ("adapter-tried", "shop-3"),
         ("adapter-rolled-back", "shop-1"),
-        ("adapter-deleted", "shop-2"),
+        ("adapter-deleted", "shop-3"),
     ]
     assert entries[0].details == {"count": 1}
     assert entries[1].details == {"share_percent": 100.0, "because": ""}

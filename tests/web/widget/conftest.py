@@ -5,8 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import uvicorn
@@ -26,7 +27,7 @@ from chatbot.web.api.parts import ApiParts
 from chatbot.web.widget.demo import with_demo_site
 from chatbot.web.widget.mount import add_widget
 from chatbot.web_settings import SiteSettings, WebSettings
-from chatbot.widget_settings import WidgetSettings
+from chatbot.widget_settings import Day, WidgetSettings
 from tests.fakes import FakeGenerator, FakeKnowledgeBase, FakePerceiver
 from tests.web.conftest import CHROMIUM_ARGUMENTS, chromium_path
 from tests.web.widget.part_host import PartHost
@@ -37,7 +38,11 @@ SECRET = "s" * 64
 CUSTOMER_SECRET = "c" * 40
 RETURNS = "How long can I return a Dot?"
 SAYS = "You can return a Dot within 45 days. [1] Returns are free within Germany. [1]"
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1100, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 760}, "has_touch": True, "is_mobile": True}
+DAYS: tuple[Day, ...] = get_args(Day)
+OPENS = DAYS[(datetime.now(UTC).weekday() + 3) % 7]
+"""The one day in which people answer on the site "closed": neither today nor tomorrow."""
 CSP = "default-src 'none'; script-src {url}; connect-src {url}; base-uri 'none'; require-trusted-types-for 'script'"
 
 
@@ -159,8 +164,14 @@ def _settings(folder: Path, host: str) -> Settings:
         customer_secrets={"k1": CUSTOMER_SECRET},  # type: ignore[dict-item]
         widget=widget,
     )
+    closed = widget.model_copy(update={"opening_hours": {OPENS: "09:00-17:30"}})
+    staffed = widget.model_copy(update={"opening_hours": dict.fromkeys(DAYS, "00:00-24:00"), "email": ""})
+    hours = {"closed": closed, "staffed": staffed}
     web = WebSettings(
-        sites={"default": site},
+        sites={
+            "default": site,
+            **{name: SiteSettings(origins=(host,), widget=each) for name, each in hours.items()},
+        },
         messages_per_minute=10_000,
         requests_per_minute=100_000,
         conversations_per_hour=100_000,
@@ -182,16 +193,21 @@ Opens = Callable[..., Page]
 
 
 @pytest.fixture
-def visit(chromium: Browser, desk: WidgetDesk) -> Iterator[Opens]:
+def device() -> dict[str, Any]:
+    """What the browser runs on; a module may try several."""
+    return DESKTOP
+
+
+@pytest.fixture
+def visit(chromium: Browser, desk: WidgetDesk, device: dict[str, Any]) -> Iterator[Opens]:
     """Opens a page of the host as a new visitor; `errors` of the page must stay empty."""
     contexts: list[BrowserContext] = []
     failures: list[str] = []
 
     def open_page(html: str = "", *, headers: dict[str, str] | None = None, context: BrowserContext | None = None,
                   **options: Any) -> Page:  # fmt: skip
-        defaults: dict[str, Any] = {"viewport": {"width": 1100, "height": 800}, "locale": "en-GB"}
         if context is None:
-            context = chromium.new_context(**{**defaults, **options}, accept_downloads=True)
+            context = chromium.new_context(**{"locale": "en-GB", **device, **options}, accept_downloads=True)
             context.set_default_timeout(PATIENCE_MS)
             contexts.append(context)
         page = context.new_page()

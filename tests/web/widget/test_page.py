@@ -1,15 +1,20 @@
 """The widget and the page around it: weight, access for everyone, languages, hostile pages, script that stays text."""
 
+import base64
 import json
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from chatbot.messages import OcrLine, ScreenReading, Segment, Transcript
 from knowledge_base.documents import Chunk
+from tests.conftest import EXAMPLES
 from tests.fakes import CODES, FakeKnowledgeBase
 from tests.web.widget.conftest import (
     CSP,
+    DESKTOP,
     PATIENCE_MS,
     PHONE,
     RETURNS,
@@ -24,8 +29,10 @@ from tests.web.widget.conftest import (
     press,
     violations,
 )
+from tests.web.widget.test_editor import SIZE, coordinates, encoded
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+NOTE = EXAMPLES / "voice" / "return-dot.wav"
 ANSWER = "You can return a Dot within 45 days."
 HOSTILE_STYLE = """
 body * { all: unset !important; display: none !important; }
@@ -122,15 +129,49 @@ def test_a_phone_shows_it_over_the_whole_screen_and_keeps_the_focus_inside(visit
         assert page.evaluate("document.activeElement.tagName") == "FRONTDESK-WIDGET"
 
 
-def test_at_200_percent_everything_can_be_reached(visit: Opens) -> None:
-    page = opened(visit(viewport={"width": 640, "height": 400}))
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_at_200_percent_everything_can_be_reached_and_nothing_goes_sideways(
+    visit: Opens, device: dict[str, Any]
+) -> None:
+    half = {side: pixels // 2 for side, pixels in device["viewport"].items()}
+    page = opened(visit(viewport=half, device_scale_factor=2))
     ask(page)
     expect(box(page)).to_be_in_viewport()
+    every_control_is_reached(page)
     press(page, "Menu")
+    every_control_is_reached(page)
     press(page, "Talk to a person")
-    button = page.locator("frontdesk-widget .form .first")
-    button.scroll_into_view_if_needed()
-    expect(button).to_be_in_viewport()
+    every_control_is_reached(page)
+    assert violations(page) == []
+
+
+def every_control_is_reached(page: Page) -> None:
+    for control in page.locator("frontdesk-widget .panel").locator("button, a, input, textarea").all():
+        if control.is_visible():
+            control.scroll_into_view_if_needed()
+            expect(control).to_be_in_viewport(ratio=0.99)
+    sideways = "it => it.scrollWidth - it.clientWidth"
+    assert panel(page).evaluate(sideways) == 0
+    assert page.locator("html").evaluate(sideways) == 0
+
+
+def test_nothing_moves_for_whoever_asked_for_less_motion(desk: WidgetDesk, visit: Opens) -> None:
+    moving = """document.querySelector('frontdesk-widget').shadowRoot.getAnimations()
+        .filter((each) => each.playState === 'running').length"""
+    for motion, moves in (("no-preference", True), ("reduce", False)):
+        desk.generator.is_held = True
+        page = visit(reduced_motion=motion)
+        launcher(page).click()
+        expect(panel(page)).to_be_visible()
+        if not moves:
+            assert page.evaluate(moving) == 0  # it is there at once
+        box(page).fill(RETURNS)
+        box(page).press("Enter")
+        expect(page.locator("frontdesk-widget .dots")).to_be_visible()
+        assert (page.evaluate(moving) > 0) is moves
+        desk.generator.is_held = False
+        desk.generator.go_on.release(200)
+        expect(answers(page)).to_contain_text(ANSWER)
 
 
 def test_the_keyboard_alone_is_enough(visit: Opens) -> None:
@@ -293,6 +334,39 @@ def test_script_in_question_answer_title_and_passage_stays_text(desk: WidgetDesk
     page.reload()
     expect(page.locator("frontdesk-widget .said")).to_contain_text(attack)
     assert page.evaluate("window.hacked") is None
+
+
+def test_script_in_a_file_name_a_screen_and_a_recording_stays_text(
+    desk: WidgetDesk, visit: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attack = "<img src=x onerror=window.hacked=1>"
+    page = opened(visit())
+    files = {
+        f"{attack}.png": (encoded(coordinates()), "image/png"),
+        f"{attack}.wav": (base64.b64encode(NOTE.read_bytes()).decode(), "audio/wav"),
+    }
+    stored = [
+        desk.parts.attachments.add(base64.b64decode(data), name).sha256 for name, (data, _) in files.items()
+    ]
+    screen = ScreenReading(stored[0], (OcrLine(attack, 0.9, (0, 0, 100, 20)),), *SIZE, ())
+    heard = Transcript(stored[1], (Segment(attack, 0.0, 1.0, -0.2, 0.01),), "en", 0.99, 1.0)
+    monkeypatch.setattr(desk.perceiver, "screens", {stored[0]: screen})
+    monkeypatch.setattr(desk.perceiver, "transcripts", {stored[1]: heard})
+    page.locator("frontdesk-widget input[type=file]").set_input_files(
+        [{"name": n, "mimeType": kind, "buffer": base64.b64decode(data)} for n, (data, kind) in files.items()]
+    )
+    expect(page.locator("frontdesk-widget .chips li")).to_have_count(2)
+    ask(page)
+    page.locator("frontdesk-widget .fold summary").click()
+    readings = page.locator("frontdesk-widget .readings textarea")
+    expect(readings).to_have_count(2)
+    assert [field.input_value() for field in readings.all()] == [attack, attack]
+    assert violations(page) == []
+    for _ in range(2):
+        assert page.locator("frontdesk-widget").locator("img, script, iframe").count() == 0
+        assert page.evaluate("window.hacked") is None
+        page.reload()
+        expect(page.locator("frontdesk-widget .said")).to_contain_text(RETURNS)
 
 
 MARKDOWN = [
