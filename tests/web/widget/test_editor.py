@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.web.widget.conftest import DESKTOP, PHONE
 from tests.web.widget.part_host import (
     PARTS,
     PartHost,
@@ -43,13 +44,30 @@ def encoded(image: Image.Image, form: str = "PNG", **options: object) -> str:
 PICTURE = encoded(coordinates())
 
 
-@pytest.fixture
-def host_page(chromium: Browser, part_host: PartHost) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1000, "height": 760})
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def host_page(chromium: Browser, part_host: PartHost, request: pytest.FixtureRequest) -> Iterator[Page]:
+    context = chromium.new_context(**request.param)
     page = context.new_page()
     page.goto(part_host.url)
     yield page
     context.close()
+
+
+def drag(page: Page, *places: tuple[float, float]) -> None:
+    """Draws through places of the page: with a finger where there is a touch screen, else with the mouse."""
+    if page.evaluate("navigator.maxTouchPoints"):
+        devtools = page.context.new_cdp_session(page)
+        for n, (x, y) in enumerate(places):
+            kind = "touchMove" if n else "touchStart"
+            devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        devtools.detach()
+        return
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place)
+    page.mouse.up()
 
 
 class Sheet:
@@ -64,11 +82,8 @@ class Sheet:
         return self._box["x"] + x * self._scale, self._box["y"] + y * self._scale
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        self._page.mouse.move(*self.at(*start))
-        self._page.mouse.down()
-        self._page.mouse.move(*self.at((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
-        self._page.mouse.move(*self.at(*end))
-        self._page.mouse.up()
+        half = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+        drag(self._page, *(self.at(*place) for place in (start, half, end)))
 
 
 def button(page: Page, name: str) -> Locator:
@@ -299,10 +314,7 @@ def test_zooming_keeps_to_the_picture(host_page: Page) -> None:
     stage = page.locator(".stage").bounding_box()
     assert stage
     x, y = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 60, y + 60)
-    page.mouse.up()
+    drag(page, (x, y), (x + 60, y + 60))
     button(page, "fit").click()
     assert page.locator(".sheet").bounding_box() == whole
     button(page, "done").click()
