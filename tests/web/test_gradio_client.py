@@ -17,6 +17,7 @@ from chatbot.settings import Settings
 from chatbot.web.server import create_app
 from chatbot.web_settings import WebSettings
 from finetune.web.mount import INBOX, PATH, mount_finetune_page, mount_inbox_page
+from tests.fakes import FakePerceiver
 from tests.web.api.conftest import serve  # noqa: F401 - a fixture
 from tests.web.test_handoff_browser import FREE, QUESTION, ServicesOnFakes
 
@@ -72,7 +73,9 @@ def test_a_client_sends_a_screenshot(services: ServicesOnFakes, address: str, tm
     Image.new("RGB", (64, 48), "white").save(tmp_path / "screen.png")
     stored = services.attachments.add(tmp_path / "screen.png", "screen.png").sha256
     line = OcrLine("Error WR-204", 0.9, (0, 0, 60, 20))
-    services.loaded().perceiver.screens = {stored: ScreenReading(stored, (line,), 64, 48, ("WR-204",))}
+    perceiver = services.loaded().perceiver
+    assert isinstance(perceiver, FakePerceiver)
+    perceiver.screens = {stored: ScreenReading(stored, (line,), 64, 48, ("WR-204",))}
     asked = {"text": "What does this mean?", "files": [handle_file(tmp_path / "screen.png")]}
     assert "WR-204" in connected(address).predict(asked, api_name="/chat")
 

@@ -46,7 +46,8 @@ def endless(start: bytes) -> Iterator[bytes]:
 def test_what_is_too_large_is_refused_whether_it_says_so_or_not(
     address: str, path: str, start: bytes, headers: dict[str, str]
 ) -> None:
-    for content in (endless(start), start + b"x" * MOST_BYTES):
+    contents: tuple[Iterator[bytes] | bytes, ...] = (endless(start), start + b"x" * MOST_BYTES)
+    for content in contents:
         assert httpx.post(address + path, content=content, headers=headers, timeout=60).status_code == 413
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from chatbot.messages import OcrLine, ScreenReading, Segment, Transcript
 from knowledge_base.documents import Chunk
@@ -352,9 +352,11 @@ def test_script_in_a_file_name_a_screen_and_a_recording_stays_text(
     heard = Transcript(stored[1], (Segment(attack, 0.0, 1.0, -0.2, 0.01),), "en", 0.99, 1.0)
     monkeypatch.setattr(desk.perceiver, "screens", {stored[0]: screen})
     monkeypatch.setattr(desk.perceiver, "transcripts", {stored[1]: heard})
-    page.locator("frontdesk-widget input[type=file]").set_input_files(
-        [{"name": n, "mimeType": kind, "buffer": base64.b64decode(data)} for n, (data, kind) in files.items()]
-    )
+    given: list[FilePayload] = [
+        {"name": name, "mimeType": kind, "buffer": base64.b64decode(data)}
+        for name, (data, kind) in files.items()
+    ]
+    page.locator("frontdesk-widget input[type=file]").set_input_files(given)
     expect(page.locator("frontdesk-widget .chips li")).to_have_count(2)
     ask(page)
     page.locator("frontdesk-widget .fold summary").click()
