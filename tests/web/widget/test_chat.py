@@ -22,6 +22,7 @@ from tests.fakes import INVOICE, RECEIPT, UNSURE, VAGUE, FakeIntents, FakeKnowle
 from tests.web.widget.conftest import (
     CSP,
     CUSTOMER_SECRET,
+    DESKTOP,
     PATIENCE_MS,
     PHONE,
     RETURNS,
@@ -43,6 +44,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 ANSWER = "You can return a Dot within 45 days."
 WORDS = texts()
 EVENTS = re.compile(r"/events$")
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def device(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """All of this is tried on both."""
+    chosen: dict[str, Any] = request.param
+    return chosen
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +80,8 @@ def png(color: str = "navy") -> bytes:
     return data.getvalue()
 
 
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_a_question_is_answered_with_its_source_which_opens_in_place(
-    desk: WidgetDesk, visit: Opens, options: dict[str, Any]
-) -> None:
-    page = opened(visit(headers=strict(desk), **options))
+def test_a_question_is_answered_with_its_source_which_opens_in_place(desk: WidgetDesk, visit: Opens) -> None:
+    page = opened(visit(headers=strict(desk)))
     expect(box(page)).to_be_focused()
     ask(page)
     expect(answers(page)).to_contain_text(ANSWER)
@@ -122,7 +127,7 @@ def test_a_reload_keeps_the_conversation_and_the_open_panel(visit: Opens) -> Non
     page.reload()
     expect(panel(page)).to_be_visible()
     expect(answers(page)).to_contain_text(ANSWER)
-    launcher(page).click()
+    press(page, WORDS["close"])
     page.reload()
     expect(launcher(page)).to_be_visible()
     expect(panel(page)).to_have_count(0)
@@ -325,11 +330,11 @@ def stored_csat(desk: WidgetDesk) -> list[tuple[int, str]]:
         return [(row.score, row.comment) for row in session.scalars(select(CsatRow).order_by(CsatRow.id))]
 
 
-@pytest.mark.parametrize(("options", "theme"), [({}, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_a_customer_says_how_satisfied_they_were_after_the_person_has_left(
-    desk: WidgetDesk, visit: Opens, options: dict[str, Any], theme: str
+    desk: WidgetDesk, visit: Opens, device: dict[str, Any]
 ) -> None:
-    page = opened(visit(desk.page(f'data-theme="{theme}"'), headers=strict(desk), **options))
+    theme = "dark" if device is PHONE else "light"
+    page = opened(visit(desk.page(f'data-theme="{theme}"'), headers=strict(desk)))
     page.evaluate("window.rated = []; frontdesk.on('rated', (said) => window.rated.push(said))")
     ask(page)
     press(page, "Menu")
@@ -486,12 +491,11 @@ class LearntSteps:
         )
 
 
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
 def test_what_may_come_next_is_offered_until_the_next_question(
-    desk: WidgetDesk, visit: Opens, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+    desk: WidgetDesk, visit: Opens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk.parts.next_steps, "_suggester", LearntSteps())
-    page = opened(visit(headers=strict(desk), **options))
+    page = opened(visit(headers=strict(desk)))
     ask(page)
     group = page.locator("frontdesk-widget").get_by_role("group", name="You may also ask")
     choice, article = group.get_by_role("button"), page.locator("frontdesk-widget .next a")
