@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from chatbot.media import MediaInfo, probe_media
 from chatbot.messages import Kind
 from tests.web.conftest import PATIENCE_MS as USUAL_PATIENCE_MS
-from tests.web.widget.conftest import Launches
+from tests.web.widget.conftest import DESKTOP, PHONE, Launches
 from tests.web.widget.part_host import (
     PartHost,
     assert_clean,
@@ -39,9 +39,11 @@ def _patience() -> Iterator[None]:
     expect.set_options(timeout=USUAL_PATIENCE_MS)
 
 
-@pytest.fixture
-def host_page(filming_chromium: Browser, part_host: PartHost) -> Iterator[Page]:
-    context = filming_chromium.new_context(viewport={"width": 390, "height": 700})
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def host_page(
+    filming_chromium: Browser, part_host: PartHost, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    context = filming_chromium.new_context(**request.param)
     page = context.new_page()
     page.goto(part_host.url)
     page.locator("html[data-ready]").wait_for(state="attached")  # what a test replaces is not replaced again
@@ -328,7 +330,8 @@ def test_it_is_accessible_and_fits(
     begin(page, "record")
     expect(button(page, "stop", language)).to_be_focused()
     assert_clean(page)
-    assert page.evaluate("document.getAnimations().length") == 0
+    dialogs = "document.querySelector('#panel').shadowRoot.querySelector('fd-dialog').shadowRoot"
+    assert page.evaluate(f"{dialogs}.getAnimations().length") == 0
     say(page, language)
     assert_clean(page)
     expect(button(page, "use", language)).to_be_in_viewport(ratio=1)
