@@ -259,6 +259,14 @@ def bench_policy(as_json: Annotated[bool, typer.Option("--json")] = False) -> No
     run_bench("policy", measure_policy, as_json)
 
 
+@bench_app.command("screen")
+def bench_screen(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What a picture adds to a turn: reading, describing, seeing, the first words, memory."""
+    from chatbot.bench_screen import measure_screen
+
+    run_bench("screen", measure_screen, as_json)
+
+
 @bench_app.command("swap")
 def bench_swap(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """First tokens under eight streams while an adapter is changed, against the same load without a change."""

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     """Speech recogniser: catalogue name, local CTranslate2 folder or hub id."""
     vision_tower: str = "dinov2-small"
     """Vision encoder: catalogue name, local folder or hub id."""
-    projector: str = NO_PROJECTOR
+    projector: str = SHIPPED_PROJECTOR
     """Projector through which the language model sees pictures: the shipped `screens`, a folder, or `none`."""
     openai_base_url: str = "http://127.0.0.1:8000/v1"
     """Address of the OpenAI-compatible server when `engine` is `openai`."""
