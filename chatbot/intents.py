@@ -46,10 +46,25 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The likeliest intent; `probability` that the message asks for it and not for another or for none."""
+    """The likeliest intent.
+
+    Attributes:
+        probability: That the message asks for it and not for another or for none.
+        outside: Probability that it asks for none at all.
+    """
 
     label: str
     probability: float
+    outside: float = 0.0
+
+    @property
+    def against_none(self) -> float:
+        """Probability of this intent where only it and none are left: from 0.5 on it is likelier than none.
+
+        Refusing below 0.5 makes the fewest errors, where a wrong intent is as bad as a wrong refusal.
+        """
+        both = self.probability + self.outside
+        return self.probability / both if both else 0.0
 
 
 class CharacterGrams:
@@ -122,8 +137,8 @@ class IntentModel:
         root = self._inverse_root()
         duals = root.T @ (root @ targets.astype(root.dtype))
         self._duals = duals.astype(np.float32)
-        self._shares = _calibrated(_LeftOut(root, duals.astype(np.float64), targets, intents, vectors))
-        self.calibration = self._shares[0]
+        left_out = _LeftOut(root, duals.astype(np.float64), targets, intents, vectors)
+        *self._shares, self._inside = _calibrated(left_out)
 
     def outputs(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """One number for each text and intent, `[n, intents]`: near 1 where it is sure, near 0 where it is not."""
@@ -134,8 +149,13 @@ class IntentModel:
         outputs = self.outputs(texts, vectors).astype(np.float64)
         top = outputs.argmax(axis=1)
         cosines = _nearest((vectors @ self._vectors.T).astype(np.float64), self._intents, top)
-        probabilities = self.calibration.probability(evidence(outputs, cosines))
-        return [Guess(self.labels[i], float(p)) for i, p in zip(top, probabilities, strict=True)]
+        found = evidence(outputs, cosines)
+        right = self._shares[0].probability(found)
+        outside = 1 - np.maximum(right, self._inside.probability(found))
+        return [
+            Guess(self.labels[i], float(p), float(none))
+            for i, p, none in zip(top, right, outside, strict=True)
+        ]
 
     def shortlists(self, texts: Sequence[str], vectors: Floats) -> list[tuple[Guess, ...]]:
         """The `SHORTLIST` likeliest intents of each text, best first; what lacks to 1 is none of them."""
@@ -273,12 +293,14 @@ class _LeftOut:
 
 
 def _calibrated(left_out: _LeftOut) -> tuple[Calibration, ...]:
-    """How likely the right intent is the best guess, is among the best two, and so on."""
+    """How likely the right intent is the best guess, is among the best two, and so on; last, that there is one."""
     intents = left_out.intents
     marked, total = int((intents < 0).sum()), len(intents)
     share = (marked + PRIOR_OUTSIDE * PRIOR_QUESTIONS) / (total + PRIOR_QUESTIONS)
     (inside, places), outside = left_out.inside(), left_out.outside()
-    return tuple(fitted(inside, places < k, outside, outside_share=share) for k in range(1, SHORTLIST + 1))
+    among = [places < k for k in range(1, SHORTLIST + 1)]
+    right = [*among, np.ones(len(places), np.bool_)]
+    return tuple(fitted(inside, hits, outside, outside_share=share) for hits in right)
 
 
 def _grams(text: str) -> list[str]:

@@ -43,6 +43,8 @@ def test_a_new_wording_finds_its_intent_and_something_else_is_less_sure() -> Non
     guesses = fitted_model.guesses(asked, EMBEDDER.encode(asked))
     assert [guess.label for guess in guesses[:3]] == ["return", "invoice", "light"]
     assert min(guess.probability for guess in guesses[:3]) > LIKELIER_THAN_NOT > guesses[3].probability
+    assert min(guess.against_none for guess in guesses[:3]) > LIKELIER_THAN_NOT > guesses[3].against_none
+    assert all(guess.probability + guess.outside <= 1 for guess in guesses)
 
 
 def test_a_shortlist_begins_with_the_best_guess_and_leaves_room_for_none_of_them() -> None:
