@@ -142,7 +142,8 @@ class IntentModel:
 
     def outputs(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """One number for each text and intent, `[n, intents]`: near 1 where it is sure, near 0 where it is not."""
-        return self._likeness(vectors, self._grams.matrix(texts)) @ self._duals
+        found: Floats = self._likeness(vectors, self._grams.matrix(texts)) @ self._duals
+        return found
 
     def guesses(self, texts: Sequence[str], vectors: Floats) -> list[Guess]:
         """The likeliest intent of each text."""
