@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from sqlalchemy import select
 
@@ -28,7 +28,7 @@ class Exported:
     missing: tuple[str, ...]
 
 
-def export_customer(store: ConversationStore, identity: str, folder: Path, file: BinaryIO) -> Exported:
+def export_customer(store: ConversationStore, identity: str, folder: Path, file: IO[bytes]) -> Exported:
     """Writes a ZIP of a customer's conversations, ratings, tickets and files.
 
     Args:
