@@ -38,6 +38,7 @@ SPLITS = 5
 MAX_LEFT_OUT = 4_000
 PRIOR_QUESTIONS = 1_000
 PRIOR_OUTSIDE = 0.5
+_AT_ONCE = 256
 _SEED = 7
 _NONE = -1
 _GRAMS = 3, 4
@@ -178,8 +179,11 @@ class IntentModel:
         alike -= 2
         np.exp(np.minimum(alike, 0, out=alike), out=alike)
         found: Floats = alike
-        shared = (grams @ self._columns).tocoo()
-        found[shared.row, shared.col] += np.float32(CHARACTER_WEIGHT) * shared.data
+        for begin in range(
+            0, len(found), _AT_ONCE
+        ):  # most texts share some gram: a sparse product would be huge
+            rows = slice(begin, begin + _AT_ONCE)
+            found[rows] += np.float32(CHARACTER_WEIGHT) * (grams[rows] @ self._columns).toarray()
         return found
 
     def _inverse_root(self) -> Any:
@@ -190,9 +194,7 @@ class IntentModel:
         if len(kernel) <= MAX_DOUBLE:
             kernel = kernel.astype(np.float64)
         kernel[np.diag_indices(len(kernel))] += RIDGE
-        lower = cholesky(
-            kernel.T, lower=True, overwrite_a=True, check_finite=False
-        )  # Fortran's order: in place
+        lower = cholesky(kernel.T, lower=True, overwrite_a=True, check_finite=False)  # in place, by its order
         (invert,) = get_lapack_funcs(("trtri",), (lower,))
         root, info = invert(lower, lower=1, overwrite_c=1)
         if info:
