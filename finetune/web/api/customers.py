@@ -10,6 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from chatbot.api_keys import Scope
 from chatbot.customer_data import export_customer
 from chatbot.errors import InputError
+from chatbot.text import clean_text
 from chatbot.web.api.problems import ApiError
 from finetune import retraining
 from finetune.forget import forget
@@ -69,7 +70,7 @@ class CustomerRoutes:
         api = self._parts.api
         file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is sent
         try:
-            made = export_customer(api.store, customer.strip(), api.settings.attachments_path, file)
+            made = export_customer(api.store, clean_text(customer), api.settings.attachments_path, file)
         except InputError as error:
             file.close()
             raise ApiError(404, "not-found", error.message, error.hint) from error
@@ -79,7 +80,7 @@ class CustomerRoutes:
 
     def _erased(self, customer: str, who: str, retrain: bool) -> views.ErasureView:
         settings = self._parts.api.settings
-        erased = forget(customer, settings.data_dir, self._parts.api.store)
+        erased = forget(clean_text(customer), settings.data_dir, self._parts.api.store)
         workspace = Workspace.of(settings)
         queued = retraining.queue(workspace, settings, self._jobs) if retrain else []
         self._parts.audit.record(
