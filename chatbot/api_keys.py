@@ -31,6 +31,7 @@ class Scope(StrEnum):
     METRICS = "metrics"
     KNOWLEDGE = "knowledge"
     FINETUNE = "finetune"
+    PRIVACY = "privacy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,8 @@ class Assistant:
         elif turn.decision.decision is Decision.DECLINE:
             nothing = not observation.said and not observation.seen
             yield self._say(turn, say("nothing" if nothing else "decline", turn.language))
+        elif turn.decision.decision is Decision.REFUSE:
+            yield self._say(turn, say("refuse", turn.language, company=self._settings.company_name))
         elif turn.decision.cause and self._handoff:
             said, cause = observation.said, turn.decision.cause
             yield self._say(
@@ -354,6 +356,7 @@ class Assistant:
             template_min_similarity=settings.template_min_similarity,
             template_min_probability=settings.template_min_probability,
             evidence_min_similarity=settings.evidence_min_similarity,
+            subject_min_similarity=settings.subject_min_similarity,
             clarify=None if _asked_back(turn.conversation) else _clarify_rule(settings),
             wishes=turn.wishes,
             **threshold,

@@ -34,6 +34,7 @@ from chatbot.messages import (
     Warned,
 )
 from chatbot.models_cli import models_app
+from chatbot.privacy_cli import privacy_app
 from chatbot.settings import Settings, load_settings
 from chatbot.settings_table import flat_settings
 from chatbot.templates import with_options
@@ -54,6 +55,7 @@ kb_app.command("tune")(tune)
 cli.add_typer(evaluate_app, name="evaluate")
 cli.add_typer(keys_app, name="keys")
 cli.add_typer(insights_app, name="insights")
+cli.add_typer(privacy_app, name="privacy")
 cli.command()(backup)
 cli.command()(restore)
 cli.add_typer(accounts_app, name="accounts")

@@ -1,6 +1,7 @@
 """A conversation as JSON or Markdown, for the customer to keep."""
 
 import json
+from typing import Any
 
 from chatbot.messages import Citation
 from chatbot.store import Conversation, StoredMessage
@@ -9,19 +10,20 @@ from chatbot.templates import with_options
 
 def to_json(conversation: Conversation) -> str:
     """Everything said and cited, with times in ISO 8601 and file names; no internal scores."""
-    return json.dumps(
-        {
-            "id": conversation.id,
-            "title": conversation.title,
-            "created_at": conversation.created_at.isoformat(),
-            "messages": [_message(m) for m in conversation.messages],
-            "csat": {"score": conversation.csat.score, "comment": conversation.csat.comment}
-            if conversation.csat
-            else None,
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+    return json.dumps(as_object(conversation), ensure_ascii=False, indent=2)
+
+
+def as_object(conversation: Conversation) -> dict[str, Any]:
+    """What `to_json` writes, as plain values."""
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        "created_at": conversation.created_at.isoformat(),
+        "messages": [_message(m) for m in conversation.messages],
+        "csat": {"score": conversation.csat.score, "comment": conversation.csat.comment}
+        if conversation.csat
+        else None,
+    }
 
 
 def _message(message: StoredMessage) -> dict[str, object]:

@@ -150,7 +150,8 @@ class Briefing:
         """A few plain lines: what was asked, what was tried, what it rested on."""
         asked = self.questions[-1] if self.questions else "–"
         failed = sum(
-            a.decision in (Decision.CLARIFY, Decision.DECLINE, Decision.HANDOFF) for a in self.attempts
+            a.decision in (Decision.CLARIFY, Decision.DECLINE, Decision.REFUSE, Decision.HANDOFF)
+            for a in self.attempts
         )
         lines = [say("brief_asked", language, question=asked)]
         if len(self.questions) > 1:

@@ -7,7 +7,8 @@ so that the largest output tells how far it lies outside.
 
 What the outputs mean is learnt by leaving out: each phrasing is predicted without a half of its intent, itself in it,
 as a question inside; and without its whole intent, as a question outside. Both follow from one factorisation
-(block-wise leave-one-out), so no fold is fitted again. Knows no knowledge base and no embedder.
+(block-wise leave-one-out), so no fold is fitted again. Every phrasing counts: the factor of n phrasings takes 4 n²
+bytes. Knows no knowledge base and no embedder.
 """
 
 import re
@@ -26,7 +27,8 @@ Table = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 CHARACTER_WEIGHT = 0.5
 RIDGE = 0.1
-MAX_LANDMARKS = 2_000
+MAX_DOUBLE = 3_000
+"""Phrasings up to which all is computed in double precision; with more, single takes half the memory."""
 MIN_OUTSIDE_ROWS = 30
 LIKELIER_THAN_NOT = 0.5
 """Probability from which a guess is rather right than wrong."""
@@ -36,7 +38,7 @@ SPLITS = 5
 MAX_LEFT_OUT = 4_000
 PRIOR_QUESTIONS = 1_000
 PRIOR_OUTSIDE = 0.5
-_JITTER = 1e-3
+_AT_ONCE = 256
 _SEED = 7
 _NONE = -1
 _GRAMS = 3, 4
@@ -45,10 +47,25 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The likeliest intent; `probability` that the message asks for it and not for another or for none."""
+    """The likeliest intent.
+
+    Attributes:
+        probability: That the message asks for it and not for another or for none.
+        outside: Probability that it asks for none at all.
+    """
 
     label: str
     probability: float
+    outside: float = 0.0
+
+    @property
+    def against_none(self) -> float:
+        """Probability of this intent where only it and none are left: from 0.5 on it is likelier than none.
+
+        Refusing below 0.5 makes the fewest errors, where a wrong intent is as bad as a wrong refusal.
+        """
+        both = self.probability + self.outside
+        return self.probability / both if both else 0.0
 
 
 class CharacterGrams:
@@ -115,25 +132,18 @@ class IntentModel:
         intents = np.array([numbers.get(label, -1) for label in labels], np.intp)
         self._vectors = vectors
         self._grams = CharacterGrams(texts)
-        self._landmarks = _landmarks(len(texts))
-        self._landmark_grams = self._grams.rows[self._landmarks].T.tocsr()
-        projection, kernel = self._projected(vectors)
-        features = kernel @ projection
-        targets = (intents[:, None] == np.arange(len(self.labels))).astype(np.float64)
-        gram = features.T @ features
-        inverse = np.linalg.inv(gram + RIDGE * np.eye(len(gram)))
-        weights = inverse @ (features.T @ targets)
-        self._mapping = (projection @ weights).astype(np.float32)
+        self._columns = self._grams.rows.T.tocsr()
         self._intents = intents
-        left_out = _LeftOut(features, features @ inverse, features @ weights, targets, intents, vectors)
-        self._shares = _calibrated(left_out)
-        self.calibration = self._shares[0]
+        targets = (intents[:, None] == np.arange(len(self.labels))).astype(np.float64)
+        root = self._inverse_root()
+        duals = root.T @ (root @ targets.astype(root.dtype))
+        self._duals = duals.astype(np.float32)
+        left_out = _LeftOut(root, duals.astype(np.float64), targets, intents, vectors)
+        *self._shares, self._inside = _calibrated(left_out)
 
     def outputs(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """One number for each text and intent, `[n, intents]`: near 1 where it is sure, near 0 where it is not."""
-        kernel = _kernel(vectors, self._vectors[self._landmarks])
-        kernel = kernel + CHARACTER_WEIGHT * (self._grams.matrix(texts) @ self._landmark_grams).toarray()
-        found: Floats = np.asarray(kernel @ self._mapping, np.float32)
+        found: Floats = self._likeness(vectors, self._grams.matrix(texts)) @ self._duals
         return found
 
     def guesses(self, texts: Sequence[str], vectors: Floats) -> list[Guess]:
@@ -141,8 +151,13 @@ class IntentModel:
         outputs = self.outputs(texts, vectors).astype(np.float64)
         top = outputs.argmax(axis=1)
         cosines = _nearest((vectors @ self._vectors.T).astype(np.float64), self._intents, top)
-        probabilities = self.calibration.probability(evidence(outputs, cosines))
-        return [Guess(self.labels[i], float(p)) for i, p in zip(top, probabilities, strict=True)]
+        found = evidence(outputs, cosines)
+        right = self._shares[0].probability(found)
+        outside = 1 - np.maximum(right, self._inside.probability(found))
+        return [
+            Guess(self.labels[i], float(p), float(none))
+            for i, p, none in zip(top, right, outside, strict=True)
+        ]
 
     def shortlists(self, texts: Sequence[str], vectors: Floats) -> list[tuple[Guess, ...]]:
         """The `SHORTLIST` likeliest intents of each text, best first; what lacks to 1 is none of them."""
@@ -157,18 +172,34 @@ class IntentModel:
             for row, chances in zip(order, each, strict=True)
         ]
 
-    def _projected(self, vectors: Floats) -> tuple[Table, Table]:
-        """What maps likeness to landmarks onto Nyström features (Williams & Seeger 2001), and that likeness.
+    def _likeness(self, vectors: Floats, grams: Any) -> Floats:
+        """How alike texts are to all phrasings, `[n, phrasings]`."""
+        alike = vectors @ self._vectors.T
+        alike *= 2
+        alike -= 2
+        np.exp(np.minimum(alike, 0, out=alike), out=alike)
+        found: Floats = alike
+        for begin in range(
+            0, len(found), _AT_ONCE
+        ):  # most texts share some gram: a sparse product would be huge
+            rows = slice(begin, begin + _AT_ONCE)
+            found[rows] += np.float32(CHARACTER_WEIGHT) * (grams[rows] @ self._columns).toarray()
+        return found
 
-        Exact where every text is a landmark.
-        """
-        from scipy.linalg import cholesky, solve_triangular
+    def _inverse_root(self) -> Any:
+        """The lower triangle R for which R'R is the inverse of the regularised likeness of all phrasings."""
+        from scipy.linalg import cholesky, get_lapack_funcs
 
-        landmarks = self._landmarks
-        shared = (self._grams.rows @ self._landmark_grams).toarray()
-        kernel = (_kernel(vectors, vectors[landmarks]) + CHARACTER_WEIGHT * shared).astype(np.float64)
-        lower = cholesky(kernel[landmarks] + _JITTER * np.eye(len(landmarks)), lower=True)
-        return solve_triangular(lower, np.eye(len(landmarks)), lower=True).T, kernel
+        kernel: Any = self._likeness(self._vectors, self._grams.rows)
+        if len(kernel) <= MAX_DOUBLE:
+            kernel = kernel.astype(np.float64)
+        kernel[np.diag_indices(len(kernel))] += RIDGE
+        lower = cholesky(kernel.T, lower=True, overwrite_a=True, check_finite=False)  # in place, by its order
+        (invert,) = get_lapack_funcs(("trtri",), (lower,))
+        root, info = invert(lower, lower=1, overwrite_c=1)
+        if info:
+            raise np.linalg.LinAlgError("the phrasings' likeness cannot be inverted")
+        return root
 
 
 def evidence(outputs: Table, cosines: Table) -> Table:
@@ -191,11 +222,13 @@ def _nearest(similarity: Table, intents: Places, asked: Places) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class _LeftOut:
-    """Predictions for rows as if some rows had never been there."""
+    """Predictions for rows as if some rows had never been there.
 
-    features: Table
-    spread: Table
-    outputs: Table
+    `root` is that of the inverse of the regularised likeness, `duals` that inverse times the targets.
+    """
+
+    root: Any
+    duals: Table
     targets: Table
     intents: Places
     vectors: Floats
@@ -242,15 +275,14 @@ class _LeftOut:
     def _predicted(self, rows: Places, share: float = 1.0, gone: int = _NONE) -> tuple[Table, Table]:
         """Evidence and outputs of the first rows, fitted without them all.
 
-        y - (I - H)⁻¹ (y - f), H their block of the hat matrix.
+        y - B⁻¹ a, B their block of the inverse of the regularised likeness, a their duals.
 
         Args:
             share: Of the rows that are looked at.
             gone: An intent that is not there at all.
         """
-        hat = self.spread[rows] @ self.features[rows].T
-        residuals = self.targets[rows] - self.outputs[rows]
-        outputs = self.targets[rows] - np.linalg.solve((1 + 1e-9) * np.eye(len(rows)) - hat, residuals)
+        root = self.root[rows.min() :, rows].astype(np.float64)  # there is nothing above
+        outputs = self.targets[rows] - np.linalg.solve(root.T @ root, self.duals[rows])
         looked_at = max(1, int(np.ceil(min(share, 1.0) * len(rows))))
         outputs = outputs[:looked_at]
         if gone != _NONE:
@@ -264,23 +296,14 @@ class _LeftOut:
 
 
 def _calibrated(left_out: _LeftOut) -> tuple[Calibration, ...]:
-    """How likely the right intent is the best guess, is among the best two, and so on."""
+    """How likely the right intent is the best guess, is among the best two, and so on; last, that there is one."""
     intents = left_out.intents
     marked, total = int((intents < 0).sum()), len(intents)
     share = (marked + PRIOR_OUTSIDE * PRIOR_QUESTIONS) / (total + PRIOR_QUESTIONS)
     (inside, places), outside = left_out.inside(), left_out.outside()
-    return tuple(fitted(inside, places < k, outside, outside_share=share) for k in range(1, SHORTLIST + 1))
-
-
-def _kernel(one: Floats, other: Floats) -> Floats:
-    similarity: Floats = np.exp(np.minimum(2 * (one @ other.T) - 2, 0))
-    return similarity
-
-
-def _landmarks(n: int) -> Places:
-    if n <= MAX_LANDMARKS:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(_SEED).permutation(n)[:MAX_LANDMARKS])
+    among = [places < k for k in range(1, SHORTLIST + 1)]
+    right = [*among, np.ones(len(places), np.bool_)]
+    return tuple(fitted(inside, hits, outside, outside_share=share) for hits in right)
 
 
 def _grams(text: str) -> list[str]:

@@ -164,14 +164,16 @@ class Observation:
 class Decision(StrEnum):
     """How a turn is answered.
 
-    `CLARIFY` asks back which of a few known questions is meant. `HANDOFF` brings in a person; with `PERSON` one has
-    the conversation, and the assistant says nothing.
+    `CLARIFY` asks back which of a few known questions is meant. With `DECLINE` nothing was found; `REFUSE` is for what
+    is none of the company's business, or meant for the assistant's instructions. `HANDOFF` brings in a person; with
+    `PERSON` one has the conversation, and the assistant says nothing.
     """
 
     TEMPLATE = "template"
     GENERATE = "generate"
     CLARIFY = "clarify"
     DECLINE = "decline"
+    REFUSE = "refuse"
     HANDOFF = "handoff"
     PERSON = "person"
 

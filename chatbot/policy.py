@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chatbot.manipulation import manipulation
 from chatbot.messages import Decision, Observation
 from chatbot.question_kind import fits
 from chatbot.wishes import NO_WISHES, Wishes
@@ -18,6 +19,8 @@ _COMMON_PAIRS = frozenset(  # in every question
     "怎么 什么 么办 我的 可以 多少 需要 如何 请问 一个 没有 这个 那个 现在 今天 是不 不是 能不 不能".split()
 )
 CJK_MIN_OVERLAP = 0.1
+COVERAGE = "coverage"
+"""Score that passages have where the embedder does not know the script of the question."""
 QUESTION_MARGIN = 0.1
 FRUSTRATION_THRESHOLD = 1.0
 MAX_OPTIONS = 3
@@ -77,12 +80,13 @@ def decide(
     *,
     template_min_similarity: float,
     evidence_min_similarity: float,
+    subject_min_similarity: float = -1.0,
     template_min_probability: float = 1.0,
     clarify: ClarifyRule | None = None,
     wishes: Wishes = NO_WISHES,
     frustration_threshold: float = FRUSTRATION_THRESHOLD,
 ) -> PolicyDecision:
-    """Chooses between the reviewed answer, a generated one, asking back, an honest "I do not know", and a person.
+    """Chooses between the reviewed answer, a generated one, asking back, an honest "I do not know", a no, and a person.
 
     Args:
         template_min_similarity: Cosine of a FAQ phrasing from which its answer is given word for word.
@@ -90,6 +94,7 @@ def decide(
             too, if it is of the kind of the question; 1 leaves it to the similarity alone.
         evidence_min_similarity: Cosine of the best passage, or `QUESTION_MARGIN` less than that of the nearest FAQ
             phrasing, from which there is something to answer from.
+        subject_min_similarity: The same, below which it is none of the company's subjects.
         clarify: When to ask back; None: never, as right after having done so.
         wishes: What speaks for a person.
         frustration_threshold: From which a fed-up customer is handed to one.
@@ -99,8 +104,8 @@ def decide(
     if handed := _for_a_person(wishes, frustration_threshold):
         return handed
     reviewed, against = _reviewed(observation.said, result, template_min_similarity, template_min_probability)
-    if reviewed:
-        return reviewed
+    if settled := reviewed or _meant_for_instructions(observation.said):
+        return settled
     if code := _known_code(observation, result):
         return PolicyDecision(Decision.GENERATE, (*against, f"a passage explains {code}"), code=code)
     options = _options(result, template_min_probability) if clarify and observation.said else ()
@@ -116,6 +121,8 @@ def decide(
     reason = f"best passage at similarity {best:.2f}, below {evidence_min_similarity:.2f}"
     if clarify and options and best >= clarify.min_similarity:
         return PolicyDecision(Decision.CLARIFY, (*against, reason, _chances(options)), options=options)
+    if _is_elsewhere(observation, result, subject_min_similarity):
+        return PolicyDecision(Decision.REFUSE, (*against, f"none of the company's subjects: {reason}"))
     return _nothing_found((*against, reason), wishes)
 
 
@@ -154,7 +161,8 @@ def best_part(decisions: Sequence[PolicyDecision], results: Sequence[RetrievalRe
 
 def is_unanswered(decision: PolicyDecision) -> bool:
     """Whether too little was found for the message as a whole, so that its questions are looked at one by one."""
-    return decision.decision in (Decision.DECLINE, Decision.CLARIFY) or decision.cause is Cause.NOTHING_FOUND
+    careful = (Decision.DECLINE, Decision.REFUSE, Decision.CLARIFY)
+    return decision.decision in careful or decision.cause is Cause.NOTHING_FOUND
 
 
 def _reviewed(
@@ -171,6 +179,12 @@ def _reviewed(
     if fits(said, match.entry.all_phrasings):
         return PolicyDecision(Decision.TEMPLATE, (reason,), match), ()
     return None, (f"{reason}, but another kind of question",)
+
+
+def _meant_for_instructions(said: str) -> PolicyDecision | None:
+    attempt = manipulation(said)
+    reason = f"meant for the assistant's instructions: {attempt!r}"
+    return PolicyDecision(Decision.REFUSE, (reason,)) if attempt else None
 
 
 def _options(result: RetrievalResult, template_min_probability: float) -> tuple[FaqMatch, ...]:
@@ -219,6 +233,13 @@ def _nothing_found(reasons: tuple[str, ...], wishes: Wishes) -> PolicyDecision:
 
 def _handed(cause: Cause, *reasons: str) -> PolicyDecision:
     return PolicyDecision(Decision.HANDOFF, reasons, cause=cause)
+
+
+def _is_elsewhere(observation: Observation, result: RetrievalResult, min_similarity: float) -> bool:
+    """Whether a question is near nothing at all: one of words alone, in a script that the embedder knows."""
+    in_words = bool(observation.said) and not observation.seen and not observation.screens
+    is_judged = bool(result.chunks) and all(COVERAGE not in c.scores for c in result.chunks)
+    return in_words and is_judged and evidence(result) < min_similarity
 
 
 def _cjk_overlap(said: str, result: RetrievalResult) -> float:

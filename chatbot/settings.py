@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     that always are; the example company's when unset."""
     redact_screenshots: bool = True
     """Cover personal data on pictures with opaque boxes before they are stored or sent to a model."""
+    retention_days: int = Field(0, ge=0, le=36_500)
+    """Days after the last message in it when a conversation is erased with its attachments and tickets; 0: never."""
 
     engine: Literal["llama_cpp", "transformers", "openai"] = "llama_cpp"
     """Engine that runs the language model."""
@@ -152,6 +154,8 @@ class Settings(BaseSettings):
     evidence_min_similarity: float = Field(0.45, ge=-1, le=1)
     """Cosine similarity of the best passage, or 0.1 less than that of the nearest FAQ phrasing, below which there is
     no evidence to answer from."""
+    subject_min_similarity: float = Field(0.2, ge=-1, le=1)
+    """The same, below which a question is none of the company's subjects and is refused without offering a person."""
     clarify_min_probability: float = Field(0.5, ge=0, le=1)
     """Probability that one of the three likeliest FAQ entries is asked for, from which the customer is asked which,
     where none is sure and the second is not far behind the first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from chatbot.attachment_claims import AttachmentClaims, loosen, settle
@@ -24,6 +24,7 @@ from chatbot.schema import ConversationRow, CsatRow, FeedbackRow, MessageRow, Tu
 from chatbot.text import clean_text
 
 TITLE_CHARS = 60
+_ERASED_AT_ONCE = 100
 Role = Literal["user", "assistant", "person"]
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "person": "person"}
 _ATTACHMENTS = TypeAdapter(tuple[Attachment, ...])
@@ -174,6 +175,15 @@ class ConversationStore:
             row = _owned(session, conversation_id, visitor_id)
             return _conversation(row, messages_of(session, row.id), _newest_csat(session, row.id))
 
+    def all_of(self, identity: str) -> tuple[Conversation, ...]:
+        """The conversation of this id, or all of the visitor of this id, with messages; for the operator."""
+        query = select(ConversationRow).where(_is_of(identity)).order_by(ConversationRow.created_at)
+        with self.database.reading() as session:
+            return tuple(
+                _conversation(row, messages_of(session, row.id), _newest_csat(session, row.id))
+                for row in session.scalars(query)
+            )
+
     def rename(self, conversation_id: str, visitor_id: str, title: str) -> None:
         """Gives a conversation another title.
 
@@ -199,13 +209,34 @@ class ConversationStore:
             The ids of the conversations that are gone, with their messages and feedback, and how many attached
             files went with them; files that other conversations refer to stay.
         """
-        is_theirs = (ConversationRow.id == identity) | (ConversationRow.visitor_id == identity)
+        gone = self._erase(select(ConversationRow).where(_is_of(identity)))
+        return gone, self.claims.sweep()
+
+    def count_before(self, before: datetime) -> int:
+        """How many conversations `erase_before` would remove."""
+        with self.database.reading() as session:
+            return session.scalar(_expired(before).with_only_columns(func.count())) or 0
+
+    def erase_before(self, before: datetime) -> tuple[int, int]:
+        """Removes the conversations in which nothing was written since, and nothing waits for its answer.
+
+        In several transactions, so that nobody waits long for the database.
+
+        Returns:
+            How many conversations are gone, with all that `erase` removes, and how many attached files.
+        """
+        count = 0
+        while gone := self._erase(_expired(before).limit(_ERASED_AT_ONCE).with_for_update(skip_locked=True)):
+            count += len(gone)
+        return count, self.claims.sweep()
+
+    def _erase(self, query: Select[ConversationRow]) -> tuple[str, ...]:
         with self.database.writing() as session:
-            rows = session.scalars(select(ConversationRow).where(is_theirs)).all()
+            rows = session.scalars(query).all()
             for row in rows:
                 _erase(session, row)
             announce(session, [Notice(row.id) for row in rows])
-        return tuple(row.id for row in rows), self.claims.sweep()
+            return tuple(row.id for row in rows)
 
     def add_question(
         self, conversation_id: str, visitor_id: str, message: Message, message_id: str = ""
@@ -345,6 +376,15 @@ def _check_unanswered(session: Session, question_id: str, process_id: str) -> No
     turn = session.get(TurnRow, question_id)
     if is_answered or (turn is not None and turn.owner != process_id):
         raise TurnTakenOverError("Another process answers this message.")
+
+
+def _is_of(identity: str) -> ColumnElement[bool]:
+    return (ConversationRow.id == identity) | (ConversationRow.visitor_id == identity)
+
+
+def _expired(before: datetime) -> Select[ConversationRow]:
+    waits = exists().where(TurnRow.conversation_id == ConversationRow.id, TurnRow.is_done.is_(False))
+    return select(ConversationRow).where(ConversationRow.updated_at < before, ~waits)
 
 
 def _erase(session: Session, conversation: ConversationRow) -> None:

@@ -11,6 +11,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "Would you like me to pass your question to a person in our support team?",
         "zh": "我在帮助文章中没有找到答案，不想随意猜测。需要我把您的问题转给客服人员吗？",
     },
+    "refuse": {
+        "en": "I can only help with questions about {company}. If yours is one, please ask it in other words.",
+        "zh": "我只能回答与 {company} 有关的问题。如果您的问题与此有关，请换个说法再问一次。",
+    },
     "nothing": {
         "en": "I could not make out a question in what you sent. Could you type it in a few words? "
         "If you prefer, I can pass this on to a person.",

@@ -10,7 +10,6 @@ from rich.console import Console
 from chatbot.audit_cli import record_command
 from chatbot.cli_errors import readable_errors
 from chatbot.settings import load_settings
-from finetune.order import completed
 from finetune.show import print_json
 from finetune.workspace import Workspace
 
@@ -49,10 +48,8 @@ def forget(
             adapters=len(erased.adapters),
         )
         workspace = Workspace.of(settings)
-        orders = retraining.noted_orders(workspace) if retrain else ()  # also of an erasure that was killed
         again = {} if minutes is None else {"minutes": minutes or None}
-        wanted = [completed({**order, **again}, settings) for order in orders]
-        queued = [workspace.jobs.start("run", order).id for order in wanted]
+        queued = retraining.queue(workspace, settings, workspace.jobs, **again) if retrain else []
         retraining.forget_notes(workspace)
     if as_json:
         print_json({**asdict(erased), "found": erased.found_anything, "retrain_jobs": queued})

@@ -7,7 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from chatbot.settings import Settings
 from finetune.dataset.store import CARD
+from finetune.jobs import Jobs
+from finetune.order import completed
 from finetune.settings import FinetuneSettings
 from finetune.workspace import RUN, Workspace
 from knowledge_base.atomic import write_atomically
@@ -29,6 +32,18 @@ def noted_orders(workspace: Workspace) -> list[dict[str, Any]]:
     """What was noted and not done yet: arguments of the job `run`."""
     found = _read(_path(workspace))
     return [order for order in found if isinstance(order, dict)] if isinstance(found, list) else []
+
+
+def queue(workspace: Workspace, settings: Settings, jobs: Jobs, **changed: Any) -> list[str]:
+    """Starts everything that was noted, also by an erasure that was killed; the ids of the jobs.
+
+    Args:
+        changed: Arguments of the job `run` that differ from those of before.
+    """
+    orders = [completed({**order, **changed}, settings) for order in noted_orders(workspace)]
+    queued = [jobs.start("run", order).id for order in orders]
+    forget_notes(workspace)
+    return queued
 
 
 def forget_notes(workspace: Workspace) -> None:

@@ -35,6 +35,20 @@ def opened_atomically(path: Path) -> Iterator[TextIO]:
         temporary.replace(path)
 
 
+@contextmanager
+def private_file_atomically(path: Path) -> Iterator[BinaryIO]:
+    """The same for bytes that only their owner may read.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    with _beside(path) as temporary:
+        with _private(temporary) as file:
+            yield file
+            _sync(file)
+        temporary.replace(path)
+
+
 def create_atomically(path: Path, data: bytes) -> bool:
     """Writes a file that only its owner may read, unless there is one: of several writers the first one's stays.
 
@@ -45,8 +59,7 @@ def create_atomically(path: Path, data: bytes) -> bool:
         OSError: The folder cannot be written.
     """
     with _beside(path) as temporary:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with _private(temporary) as file:
             file.write(data)
             _sync(file)
         try:
@@ -64,6 +77,10 @@ def _beside(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _private(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _sync(file: BinaryIO | TextIO) -> None:

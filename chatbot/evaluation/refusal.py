@@ -1,7 +1,9 @@
 """Intent and refusal on `train.csv` and `test.csv` (sentence,label), by the model that chooses FAQ templates.
 
-`train.csv` alone fits the model and its threshold; `test.csv` is only measured. The label `oos` marks what must not be
-answered; a training part without it is fine.
+`train.csv` alone fits the model and its probabilities; `test.csv` is only measured. The label `oos` marks what must not
+be answered; a training part without it is fine. Refusal is one label more: it is given where it is likelier than the
+likeliest intent. The chat gives a reviewed answer later, from a probability of 0.5 on, and between the two composes one
+or asks back; `sure_accuracy` and `sure_precision` are for that.
 """
 
 import csv
@@ -26,9 +28,11 @@ def evaluate_refusal(data: Path, embedder: TextEmbedder) -> Evaluation:
 
     Returns:
         `mcc` (Matthews correlation over all labels and refusal), `in_scope_accuracy` (answerable rows answered with
-        the right intent), `oos_recall` (rows outside that are refused), `auroc` (of the probability, inside against
-        outside), `intent_accuracy` (answerable rows whose likeliest intent is right, whether answered or not),
-        `threshold`, `fit_s` and `ms_per_message` (without the embedding).
+        the right intent), `oos_recall` (rows outside that are refused), `auroc` (of the likeliest intent against none,
+        inside against outside), `intent_accuracy` (answerable rows whose likeliest intent is right, answered or not),
+        `sure_accuracy` (answerable rows whose right intent has at least the probability for a reviewed answer),
+        `sure_precision` (rows with such an intent, in which it is right), `threshold`, `fit_s` and `ms_per_message`
+        (without the embedding).
 
     Raises:
         InputError: A file is missing or not of the format.
@@ -73,7 +77,7 @@ class RefusalFigures:
 
     Args:
         labels: The right one of each row; `oos` where there is none.
-        threshold: Probability from which a guess is given as the answer.
+        threshold: Of a guess against none, from which it is given as the answer.
     """
 
     def __init__(self, labels: Sequence[str], guesses: Sequence[Guess], threshold: float) -> None:
@@ -82,19 +86,22 @@ class RefusalFigures:
         self._size = len(names) + 1
         self._true = np.array([numbers[label] for label in labels])
         self._likeliest = np.array([numbers[guess.label] for guess in guesses])
-        self._probability = np.array([guess.probability for guess in guesses])
-        self._answer = np.where(self._probability >= threshold, self._likeliest, _REFUSED)
+        self._score = np.array([guess.against_none for guess in guesses])
+        self._sure = np.array([guess.probability >= LIKELIER_THAN_NOT for guess in guesses])
+        self._answer = np.where(self._score >= threshold, self._likeliest, _REFUSED)
 
     def measure(self, places: Places) -> Mapping[str, float]:
         """Figures over the rows at the places; one that has no row to stand on is 0."""
-        true, answer, probability = self._true[places], self._answer[places], self._probability[places]
-        inside = true != _REFUSED
+        true, answer, score = self._true[places], self._answer[places], self._score[places]
+        inside, sure, right = true != _REFUSED, self._sure[places], self._likeliest[places] == true
         return {
             "mcc": matthews(true + 1, answer + 1, self._size),
             "in_scope_accuracy": _share(answer[inside] == true[inside]),
             "oos_recall": _share(answer[~inside] == _REFUSED),
-            "auroc": auroc(probability[inside], probability[~inside]),
-            "intent_accuracy": _share(self._likeliest[places][inside] == true[inside]),
+            "auroc": auroc(score[inside], score[~inside]),
+            "intent_accuracy": _share(right[inside]),
+            "sure_accuracy": _share((right & sure)[inside]),
+            "sure_precision": _share(right[sure]),
         }
 
 
@@ -124,11 +131,11 @@ def _misses(test: Sequence[tuple[str, str]], guesses: Sequence[Guess], threshold
     """Wrong answers the surer the worse, and refusals the less sure the worse."""
     misses = []
     for (text, label), guess in zip(test, guesses, strict=True):
-        answered = guess.probability >= threshold
-        got = guess.label if answered else OUTSIDE
+        score = guess.against_none
+        got = guess.label if score >= threshold else OUTSIDE
         if got != label:
-            cost = guess.probability if answered else threshold - guess.probability
-            misses.append(Miss(text, label, f"{got} ({guess.label} at {guess.probability:.2f})", cost))
+            cost = score if score >= threshold else threshold - score
+            misses.append(Miss(text, label, f"{got} ({guess.label} at {score:.2f})", cost))
     return misses
 
 

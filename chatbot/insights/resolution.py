@@ -41,7 +41,7 @@ _NOT_THANKS = re.compile(
 )
 _THANKS_WORDS = 14
 _SATISFIED, _DISSATISFIED = (4, 5), (1, 2)
-_UNANSWERED = (Decision.CLARIFY, Decision.DECLINE)
+_UNANSWERED = (Decision.CLARIFY, Decision.DECLINE, Decision.REFUSE)
 
 
 class Outcome(StrEnum):

@@ -33,4 +33,5 @@ def test_every_stage_is_measured_on_real_turns(
     made = measure_policy(settings.model_copy(update={"models_dir": model_files.folder}))
     assert made["metrics"]["turns"] == 3
     assert all(made["metrics"][f"{stage}_p50_ms"] > 0 for stage in ("policy", "privacy", "together"))
+    assert made["metrics"]["understand_cpu_p95_ms"] > 0
     assert made["ratios"]["together_p95_of_bar"] > 0

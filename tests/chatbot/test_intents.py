@@ -43,6 +43,8 @@ def test_a_new_wording_finds_its_intent_and_something_else_is_less_sure() -> Non
     guesses = fitted_model.guesses(asked, EMBEDDER.encode(asked))
     assert [guess.label for guess in guesses[:3]] == ["return", "invoice", "light"]
     assert min(guess.probability for guess in guesses[:3]) > LIKELIER_THAN_NOT > guesses[3].probability
+    assert min(guess.against_none for guess in guesses[:3]) > LIKELIER_THAN_NOT > guesses[3].against_none
+    assert all(guess.probability + guess.outside <= 1 for guess in guesses)
 
 
 def test_a_shortlist_begins_with_the_best_guess_and_leaves_room_for_none_of_them() -> None:
@@ -78,28 +80,34 @@ def test_leaving_rows_out_in_closed_form_is_fitting_without_them() -> None:
     features = rng.normal(size=(12, 5))
     numbers = np.repeat(np.arange(3), 4)
     targets = (numbers[:, None] == np.arange(3)).astype(float)
-    solved = np.linalg.inv(features.T @ features + intents.RIDGE * np.eye(5))
-    weights = solved @ features.T @ targets
+    likeness = features @ features.T
+    regularised = likeness + intents.RIDGE * np.eye(12)
+    root = np.linalg.inv(np.linalg.cholesky(regularised))
     vectors = rng.normal(size=(12, 8)).astype(np.float32)
-    left_out = _LeftOut(features, features @ solved, features @ weights, targets, numbers, vectors)
-    rows, kept = np.array([0, 1]), np.arange(2, 12)
-    without = np.linalg.solve(
-        features[kept].T @ features[kept] + intents.RIDGE * np.eye(5), features[kept].T @ targets[kept]
-    )
-    outputs = features[rows] @ without
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    left_out = _LeftOut(root, root.T @ root @ targets, targets, numbers, vectors)
+    rows, kept = np.array([1, 2]), np.array([0, *range(3, 12)])
+    outputs = likeness[np.ix_(rows, kept)] @ np.linalg.solve(regularised[np.ix_(kept, kept)], targets[kept])
     evidence, top = left_out._without(rows)
     assert top.tolist() == outputs.argmax(axis=1).tolist()
     padded = np.sort(np.c_[outputs, np.zeros(2)], axis=1)
     np.testing.assert_allclose(evidence[:, 0], padded[:, -1], atol=1e-6)
     np.testing.assert_allclose(evidence[:, 1], padded[:, -1] - padded[:, -2], atol=1e-6)
-    nearest = [max(vectors[i] @ vectors[j] for j in kept if numbers[j] == top[i]) for i in rows]
+    nearest = [
+        max(vectors[i] @ vectors[j] for j in kept if numbers[j] == guess)
+        for i, guess in zip(rows, top, strict=True)
+    ]
     np.testing.assert_allclose(evidence[:, 2], nearest, atol=1e-5)
 
 
-def test_more_phrasings_than_landmarks_still_find_their_intents(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intents, "MAX_LANDMARKS", 8)
-    guesses = model().guesses(TEXTS, EMBEDDER.encode(TEXTS))
-    assert sum(g.label == label for g, label in zip(guesses, LABELS, strict=True)) >= 10
+def test_many_phrasings_in_single_precision_are_judged_as_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ["please return the router", "an invoice please", "zebra crossing quiz"]
+    vectors = EMBEDDER.encode(asked)
+    double = model().guesses(asked, vectors)
+    monkeypatch.setattr(intents, "MAX_DOUBLE", 0)
+    single = model().guesses(asked, vectors)
+    assert [guess.label for guess in single] == [guess.label for guess in double]
+    assert [guess.probability for guess in single] == pytest.approx([g.probability for g in double], abs=1e-3)
 
 
 def test_what_is_marked_as_outside_is_never_an_intent() -> None:

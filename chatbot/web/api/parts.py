@@ -87,6 +87,7 @@ class ApiParts:
             hub=hub,
             workers=web.turn_workers,
             keep_days=web.event_retention_days,
+            retention_days=settings.retention_days,
             spent=quotas.spent,
             next_steps=next_steps,
         )

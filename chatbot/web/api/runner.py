@@ -14,6 +14,7 @@ from typing import Protocol, cast
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, StorageError, TurnTakenOverError
 from chatbot.messages import Done, Message, Retrieved, StreamEvent
 from chatbot.notices import Listener, Notice
+from chatbot.retention import erase_expired
 from chatbot.store import ConversationStore, StoredMessage
 from chatbot.turn_log import Turn, TurnLog
 from chatbot.web.api import wire
@@ -43,6 +44,7 @@ class TurnRunner:
         assistant: Gives the assistant; waits while models load.
         workers: Answers that the language model composes at the same time; as many turns are looked at.
         keep_days: Days after which events are removed.
+        retention_days: Days after which conversations are erased; 0: never.
         spent: Told the id of each turn with an answer, and the tokens it has cost.
         next_steps: Knows what to offer after an answer.
     """
@@ -56,6 +58,7 @@ class TurnRunner:
         hub: Hub,
         workers: int,
         keep_days: int = 30,
+        retention_days: int = 0,
         spent: Callable[[str, int], object] = lambda _turn_id, _tokens: None,
         next_steps: NextSteps = NextSteps(NothingLearnt()),  # noqa: B008 - has no state
     ) -> None:
@@ -64,6 +67,7 @@ class TurnRunner:
         self._turns = turns
         self._hub = hub
         self._keep_for = timedelta(days=keep_days)
+        self._retention_days = retention_days
         self._prune_next_s = 0.0
         self._spent = spent
         self._next_steps = next_steps
@@ -366,6 +370,8 @@ class TurnRunner:
         self._prune_next_s = time.monotonic() + _PRUNE_EVERY_S
         if count := self._turns.prune(datetime.now(UTC) - self._keep_for):
             log.info("%d old events were removed", count)
+        if self._retention_days:
+            erase_expired(self._store, self._retention_days)
 
     def _take_over(self) -> None:
         with self._changed:

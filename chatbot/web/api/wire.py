@@ -102,7 +102,9 @@ class MessageView(BaseModel):
     readings: list[ReadingView] = []
     problems: list[str] = Field([], description="What of the message could not be read, or went wrong.")
     citations: list[CitationView] = []
-    decision: Literal["template", "generate", "clarify", "decline", "handoff", "person"] | None = None
+    decision: Literal["template", "generate", "clarify", "decline", "refuse", "handoff", "person"] | None = (
+        None
+    )
     options: list[str] = Field(
         [],
         examples=[["How do I start a return?", "Who pays for sending a return?"]],

@@ -1,9 +1,10 @@
-"""Puts the routes of the knowledge base and of fine-tuning into a web application that has the API's parts."""
+"""Puts the routes for the company's programs and people into a web application that has the API's parts."""
 
 from fastapi import FastAPI
 
 from chatbot.web.api.mount import add_router
 from finetune.jobs import Jobs
+from finetune.web.api.customers import CustomerRoutes
 from finetune.web.api.knowledge import KnowledgeRoutes
 from finetune.web.api.parts import OperatorParts
 from finetune.web.api.tuning import TuningRoutes
@@ -17,3 +18,4 @@ def add_operator_api(app: FastAPI, parts: OperatorParts, jobs: Jobs) -> None:
     """
     add_router(app, KnowledgeRoutes(parts).router())
     add_router(app, TuningRoutes(parts, jobs).router())
+    add_router(app, CustomerRoutes(parts, jobs).router())

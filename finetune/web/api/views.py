@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from chatbot.store import AdapterFeedback
+from finetune.forget import Erasure
 from finetune.jobs import JobStatus, TrainingPoint
 from finetune.registry import RegisteredAdapter
 from finetune.web.adapters import Shelf
@@ -327,3 +328,28 @@ def adapter_view(adapter: RegisteredAdapter) -> AdapterView:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+class ErasureView(BaseModel):
+    """What was erased and marked."""
+
+    found: bool = Field(description="Whether there was anything of them.")
+    conversations: int = Field(description="Left the store.", examples=[3])
+    files: int = Field(description="Left with these; files that others sent too stay.", examples=[1])
+    imported: int = Field(description="Conversations that left the imported transcripts.", examples=[0])
+    datasets: list[str] = Field(description="Removed, to be built again.")
+    adapters: list[str] = Field(description="Trained on them; marked, and no longer promoted.")
+    retrain_jobs: list[str] = Field(description="Training without them that was queued.")
+
+
+def erasure_view(erased: Erasure, queued: Sequence[str]) -> ErasureView:
+    """As it goes over the wire."""
+    return ErasureView(
+        found=erased.found_anything,
+        conversations=erased.stored,
+        files=erased.attachments,
+        imported=erased.imported,
+        datasets=list(erased.datasets),
+        adapters=list(erased.adapters),
+        retrain_jobs=list(queued),
+    )

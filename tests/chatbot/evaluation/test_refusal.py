@@ -21,12 +21,20 @@ def written(folder: Path, name: str, rows: list[tuple[str, str]]) -> Path:
 
 def test_each_figure_counts_what_it_says() -> None:
     labels = ["a", "a", "b", "oos", "oos"]
-    guesses = [Guess("a", 0.9), Guess("a", 0.4), Guess("a", 0.8), Guess("b", 0.1), Guess("b", 0.6)]
+    guesses = [
+        Guess("a", 0.9, 0.1),
+        Guess("a", 0.2, 0.3),
+        Guess("a", 0.8, 0.2),
+        Guess("b", 0.1, 0.9),
+        Guess("b", 0.3, 0.2),
+    ]
     metrics = RefusalFigures(labels, guesses, 0.5).measure(np.arange(5))
     assert metrics["in_scope_accuracy"] == pytest.approx(1 / 3)  # one refused, one wrong
     assert metrics["intent_accuracy"] == pytest.approx(2 / 3)
     assert metrics["oos_recall"] == 0.5
     assert metrics["auroc"] == pytest.approx(5 / 6)  # only 0.4 against 0.6 is the wrong way round
+    assert metrics["sure_accuracy"] == pytest.approx(1 / 3)
+    assert metrics["sure_precision"] == 0.5
 
 
 def test_the_correlation_of_two_labels_is_the_usual_one() -> None:
