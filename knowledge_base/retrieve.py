@@ -207,10 +207,10 @@ class Retriever:
     ) -> RetrievalResult:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
-        The question, the screen's text and the codes in both rank the passages separately, and the rankings are
-        fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a question
-        the screen's text takes its place. Passages with an image that surely shows the same screen make one more
-        ranking, which outweighs the others where there is no question, and those with one like it make another.
+        The question, the screen's text, and the codes and part numbers in both rank the passages separately, and the
+        rankings are fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a
+        question the screen's text takes its place. Passages with an image that surely shows the same screen make one
+        more ranking, which outweighs the others where there is no question, and those with one like it make another.
 
         Args:
             query: The customer's question, may be empty.
@@ -234,10 +234,11 @@ class Retriever:
             return RetrievalResult(query)
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
+        named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
         same, alike = _with_images(snapshot, matches)
-        rankings = self._rankings(snapshot, seen, beside, asked, admitted.chunks)
+        rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
@@ -265,7 +266,7 @@ class Retriever:
         snapshot: Snapshot,
         seen: "_Sight",
         beside: "_Sight | None",
-        asked: AbstractSet[str],
+        named: Sequence[str],
         admitted: Mask,
     ) -> dict[str, list[str]]:
         nearest = np.maximum(seen.ranking, _by_phrasing(snapshot, seen.phrasings))
@@ -273,7 +274,7 @@ class Retriever:
             "bm25": seen.bm25,
             "dense": nearest,
         }  # of two equal ones, the one with the words comes first
-        scores["codes"] = snapshot.lexical.code_scores(sorted(asked))
+        scores["codes"] = snapshot.lexical.code_scores(named)
         if beside:
             scores |= {"screen_dense": beside.ranking, "screen_bm25": beside.bm25}
         return {name: self._ranked(np.where(admitted, values, 0)) for name, values in scores.items()}
