@@ -130,10 +130,11 @@ class LexicalIndex:
 
     def _meant(self, token: str) -> str:
         """The most frequent known word that an unknown one is a slip of, else the word itself."""
-        if not self._model or token in self._model.vocab_dict or not _MISSPELLABLE.fullmatch(token):
+        known = self._model.vocab_dict if self._model else {}
+        if token in known or not _MISSPELLABLE.fullmatch(token):
             return token
-        known = {word for word in map(_singular, _one_edit_away(token)) if word in self._model.vocab_dict}
-        return max(sorted(known), key=lambda word: self._uses[self._model.vocab_dict[word]], default=token)
+        meant = {word for word in map(_singular, _one_edit_away(token)) if word in known}
+        return max(sorted(meant), key=lambda word: self._uses[known[word]], default=token)
 
     def asked_parts(self, text: str) -> list[str]:
         """Part numbers in a question that the index knows, with or without separators."""
