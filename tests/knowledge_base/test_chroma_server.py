@@ -20,9 +20,11 @@ from tests.knowledge_base.many_articles import many_articles, stored
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ChromaServer]:
     server = ChromaServer(tmp_path / "server")
-    server.start()
-    yield server
-    server.kill()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 def test_what_one_process_takes_in_another_finds_on_the_server(tmp_path: Path, server: ChromaServer) -> None:
