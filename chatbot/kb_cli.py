@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from knowledge_base.documents import FAQ_PREFIX, RetrievalResult
 from knowledge_base.errors import DocumentError
 from knowledge_base.report import IngestReport, no_progress
 from knowledge_base.report import Progress as Told
+from knowledge_base.scope import CUSTOMERS, FIELDS, Filters
 
 kb_app = typer.Typer(
     help="Take documents in, keep them in step with a folder, look at them.", no_args_is_help=True
@@ -120,7 +122,8 @@ def show(
     if as_json:
         values = {**dataclasses.asdict(entry), "text": document.text, "all_phrasings": phrasings}
         return print_json(values)
-    facts = {"id": entry.id, "title": entry.title, "language": entry.language, "url": entry.url}
+    facts = {name: getattr(entry, name) for name in ("id", "title", "language", "url")}
+    facts |= {name: value for name in FIELDS if (value := getattr(entry, name))}
     for name, value in {**facts, "from": f"{entry.origin} {entry.source}".strip()}.items():
         out.print(f"{name}: {value}", markup=False, highlight=False)
     for phrasing in phrasings[1:]:
@@ -152,13 +155,26 @@ def search(
     query: Annotated[str, typer.Argument(help="What a customer would ask.")] = "",
     image: Annotated[Path | None, typer.Option(help="A screenshot, alone or beside the question.")] = None,
     top_k: Annotated[int | None, typer.Option("--top-k", "-k", min=1, help="Passages wanted.")] = None,
+    language: Annotated[str, typer.Option(help="Only what is in this language, such as `en`.")] = "",
+    product: Annotated[str, typer.Option(help="Only what is about it or names no product.")] = "",
+    audience: Annotated[
+        str, typer.Option(help="Who asks; what customers may read is always found.")
+    ] = CUSTOMERS,
+    on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="What is valid on this day.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="For every audience, also what is not valid yet or no longer.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find passages, FAQ entries and images for a question or a screenshot, with their scores."""
     if not query.strip() and image is None:
         raise typer.BadParameter("give a question or --image")
+    day = on.date() if on else None
+    filters = Filters(language, product, "" if everything else audience, day, any_time=everything)
     with _opened() as knowledge_base:
-        result = _found(knowledge_base, query, image, top_k)
+        result = _found(knowledge_base, query, image, top_k, filters)
     if as_json:
         return print_json(found_object(result))
     for match in result.faq:
@@ -191,9 +207,11 @@ def _print_images(result: RetrievalResult) -> None:
         out.print(f"   {match.score:.2f}  {scores}", style="dim", markup=False, highlight=False)
 
 
-def _found(knowledge_base: Any, query: str, image: Path | None, top_k: int | None) -> RetrievalResult:
+def _found(
+    knowledge_base: Any, query: str, image: Path | None, top_k: int | None, filters: Filters
+) -> RetrievalResult:
     if image is None:
-        return knowledge_base.retrieve(query, top_k)  # type: ignore[no-any-return]
+        return knowledge_base.retrieve(query, top_k, filters=filters)  # type: ignore[no-any-return]
     try:
         data = image.read_bytes()
     except OSError as error:
@@ -204,7 +222,7 @@ def _found(knowledge_base: Any, query: str, image: Path | None, top_k: int | Non
             "Screenshots cannot be read here.",
             "Set FRONTDESK_KNOWLEDGE_BASE__IMAGES to true and run `frontdesk models fetch`.",
         )
-    return knowledge_base.retrieve(query, top_k, reading.text, [reading])  # type: ignore[no-any-return]
+    return knowledge_base.retrieve(query, top_k, reading.text, [reading], filters)  # type: ignore[no-any-return]
 
 
 @kb_app.command("stats")

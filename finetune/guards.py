@@ -27,6 +27,7 @@ from finetune.journal import Journal
 from finetune.metrics import RowScores
 from finetune.protocols import grounded_row
 from knowledge_base.documents import FaqEntry, RetrievalResult
+from knowledge_base.scope import public_entries
 
 COMPANY = "Larchmont"
 PREFIX = "guard_"
@@ -207,7 +208,7 @@ def template_intents(knowledge_base: SearchesFaq, decides: Decides) -> dict[str,
         EvaluationError: There are no FAQ entries.
     """
     scores: dict[str, RowScores] = {}
-    for entry in knowledge_base.faq_entries():
+    for entry in public_entries(knowledge_base.faq_entries()):
         for phrasing in entry.all_phrasings:
             decision, named = decides(Observation(phrasing), knowledge_base.retrieve(phrasing))
             right = decision is Decision.TEMPLATE and named == entry.id

@@ -30,6 +30,7 @@ from finetune.settings import TrainSettings
 from finetune.tools import Tools
 from finetune.transcripts import ColumnMapping, ImportReport, ReadOptions, import_transcripts
 from finetune.workspace import Workspace, read_plan, write_plan
+from knowledge_base.scope import public_documents
 
 _WAIT_S = 600.0
 _MADE_OF = "made_of"
@@ -235,7 +236,7 @@ def _card(folder: Path) -> dict[str, Any]:
 
 def _made_of(redacted: Path, knowledge_base: Searchable, order: Order) -> str:
     """Hash of everything that the examples depend on."""
-    documents = knowledge_base.documents()
+    documents = public_documents(knowledge_base.documents())
     if not redacted.is_file() and not documents:
         raise DatasetError(
             "There are neither conversations nor articles to make examples of.",

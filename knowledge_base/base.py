@@ -27,6 +27,7 @@ from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
 from knowledge_base.records import Record
 from knowledge_base.report import IngestReport, Progress, no_progress
 from knowledge_base.retrieve import MAX_UNKNOWN_SHARE, Retriever, Snapshot
+from knowledge_base.scope import FOR_CUSTOMERS, Filters, public_documents, public_entries
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.transfer import export_records, read_export
 from knowledge_base.vocabulary import vocabulary_of
@@ -358,6 +359,7 @@ class KnowledgeBase:
         top_k: int | None = None,
         extra: str = "",
         images: Sequence[ImageReading] = (),
+        filters: Filters = FOR_CUSTOMERS,
     ) -> RetrievalResult:
         """Passages and FAQ entries for a question and for screenshots, best first.
 
@@ -365,8 +367,9 @@ class KnowledgeBase:
             top_k: Passages wanted; the setting when None.
             extra: Text read from a screenshot.
             images: Screenshots as `read_image` read them, to be compared with the images of documents.
+            filters: What may be found; unless told otherwise, what customers may read today.
         """
-        return self._retriever.retrieve(query, top_k, extra, images)
+        return self._retriever.retrieve(query, top_k, extra, images, filters)
 
     def read_image(self, data: bytes, name: str, text: str | None = None) -> ImageReading | None:
         """Reads a screenshot for `retrieve`; None without a reader of images.
@@ -493,7 +496,9 @@ class KnowledgeBase:
     def _publish(self) -> None:
         images = images_of_now(self._images, self._items)
         snapshot = Snapshot.of(self._items.values(), self._embedder.dimension, images, self._features_of)
-        self._vocabulary = vocabulary_of(snapshot.documents.values(), snapshot.faq.values())
+        self._vocabulary = vocabulary_of(
+            public_documents(snapshot.documents.values()), public_entries(snapshot.faq.values())
+        )
         self._items = {item.key: item for item in snapshot.items}  # whose vectors are parts of the snapshot's
         self._snapshot = snapshot
 

@@ -43,7 +43,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class FaqEntry:
-    """A reviewed question–answer pair with all its phrasings (`question` is the first of them)."""
+    """A reviewed question–answer pair with all its phrasings (`question` is the first of them).
+
+    Attributes:
+        metadata: Whom it is for and when, by the names in `scope.FIELDS`.
+    """
 
     id: str
     question: str
@@ -53,6 +57,7 @@ class FaqEntry:
     article_id: str = ""
     url: str = ""
     source: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all_phrasings(self) -> tuple[str, ...]:
@@ -69,6 +74,7 @@ class FaqEntry:
             url=self.url,
             language=self.language,
             source=self.source,
+            metadata=self.metadata,
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from knowledge_base.documents import Document
 from knowledge_base.items import Item
+from knowledge_base.scope import FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Entry:
         origin: `add:FOLDER`, `sync:FOLDER`, `site:ADDRESS`, `upload`, `written`, or empty when it is not known.
         source: The file or address it came from.
         pages: Pages or slides; 0 when the format has none.
+        product, audience, valid_from, valid_until: As it was written; empty when it does not say.
     """
 
     id: str
@@ -29,6 +31,10 @@ class Entry:
     chunks: int
     phrasings: int
     pages: int
+    product: str = ""
+    audience: str = ""
+    valid_from: str = ""
+    valid_until: str = ""
 
 
 def entry_of(item: Item) -> Entry:
@@ -47,4 +53,5 @@ def entry_of(item: Item) -> Entry:
         chunks=len(item.chunks),
         phrasings=len(item.phrasings),
         pages=len(document.pages),
+        **{name: record.metadata.get(name, "") for name in FIELDS},
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from knowledge_base.documents import Document, FaqEntry
 from knowledge_base.errors import DocumentError
+from knowledge_base.scope import FIELDS, checked_facts
 from knowledge_base.text import clean, guess_language, is_web_address
 
 Entry = FaqEntry | Document
@@ -168,6 +169,7 @@ def entry_of_row(row: Mapping[str, Any], source: str = "") -> FaqEntry:
         article_id=_text(row, "article") or _text(row, "article_id"),
         url=_url(row),
         source=source,
+        metadata=_facts(row),
     )
 
 
@@ -183,7 +185,14 @@ def _document(row: Mapping[str, Any], source: str) -> Document:
         language=_text(row, "language")[:2].lower() or guess_language(text),
         content_hash=hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest(),
         source=source,
+        metadata=_facts(row),
     )
+
+
+def _facts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Whom a row is for and when; several products or audiences are one text with commas, or a list."""
+    lists = {name: ", ".join(map(str, row[name])) for name in FIELDS if isinstance(row.get(name), list)}
+    return checked_facts({name: _text({**row, **lists}, name) for name in FIELDS}, "the row")
 
 
 def _phrasings(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,13 +1,15 @@
 """The main text of an HTML page as Markdown-like text: headings, lists, tables and image texts survive."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from knowledge_base.embedded_images import INSIDE
+from knowledge_base.scope import FIELDS
+from knowledge_base.text import clean
 
 _DROPPED = frozenset(
     "script style noscript template nav footer aside form button select iframe svg canvas dialog head".split()
@@ -35,12 +37,17 @@ _PRE_START, _PRE_END = f"\n\n```{_PRE_BREAK}", f"{_PRE_BREAK}```\n\n"
 
 @dataclass(frozen=True, slots=True)
 class HtmlText:
-    """A page's text and what its head says."""
+    """A page's text and what its head says.
+
+    Attributes:
+        facts: Whom the page is for and when, by the names in `scope.FIELDS`.
+    """
 
     text: str
     title: str
     language: str
     url: str
+    facts: Mapping[str, str]
 
 
 def read_html(html: str, image_source: Callable[[str], str] | None = None) -> HtmlText:
@@ -55,12 +62,17 @@ def read_html(html: str, image_source: Callable[[str], str] | None = None) -> Ht
         image["src"] = image_source(str(image.get("src") or "")) if image_source else ""
     root = soup.find("main") or soup.find("article") or soup.find(role="main") or soup.body
     text = _text(root) if isinstance(root, Tag) else ""
-    return HtmlText(text, _title(soup), _attribute(soup, "html", "lang"), _canonical(soup))
+    return HtmlText(text, _title(soup), _attribute(soup, "html", "lang"), _canonical(soup), _facts(soup))
 
 
 def _title(soup: BeautifulSoup) -> str:
     heading = soup.find("h1") or soup.find("title")
     return _SPACE.sub(" ", heading.get_text()).strip() if heading else ""
+
+
+def _facts(soup: BeautifulSoup) -> dict[str, str]:
+    metas = [(name, soup.find("meta", attrs={"name": name})) for name in FIELDS]
+    return {name: clean(str(meta.get("content") or "")) for name, meta in metas if isinstance(meta, Tag)}
 
 
 def _attribute(soup: BeautifulSoup, name: str, attribute: str) -> str:

@@ -73,6 +73,7 @@ class Index:
             f"{name}-{embedder_id}-v{SCHEMA_VERSION}" for name in ("records", "chunks", "phrasings")
         )
         self._images_name = f"images-{image_reader_id}-v{SCHEMA_VERSION}" if image_reader_id else ""
+        self._is_closed = True
         with _failing_as("cannot be opened"):
             folder.mkdir(parents=True, exist_ok=True)
             self._open()
@@ -82,6 +83,11 @@ class Index:
         self._batch = min(1_000, self._client.get_max_batch_size())
         self._records, self._chunks, self._phrasings = map(self._collection, self._names)
         self._images: Any = self._collection(self._images_name) if self._images_name else None
+        self._is_closed = False
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self._client.close()
 
     def _collection(self, name: str) -> Any:
         return self._client.get_or_create_collection(
@@ -91,12 +97,27 @@ class Index:
     def reopen(self) -> None:
         """Opens the folder anew: Chroma keeps its graph in memory and misses what other processes wrote."""
         with _failing_as("cannot be opened"):
-            self._client.close()
+            self._close()
             self._open()
+
+    @contextmanager
+    def _using(self, what: str) -> Iterator[None]:
+        """After a failure Chroma is closed, and opened anew for what comes next.
+
+        What a failed write leaves behind (a full disk) would make the next one wait for ever, here and elsewhere.
+        """
+        with _failing_as(what):
+            if self._is_closed:
+                self._open()
+            try:
+                yield
+            except BaseException:
+                self._close()
+                raise
 
     def load(self) -> dict[str, Item]:
         """Every stored item by key, in order of key."""
-        with _failing_as("cannot be read"):
+        with self._using("cannot be read"):
             records = {row["id"]: row for row in _pages(self._records, ["documents", "metadatas"])}
             chunks = self._rows(self._chunks, records)
             phrasings = self._rows(self._phrasings, records)
@@ -107,26 +128,26 @@ class Index:
 
     def put(self, items: Sequence[Item]) -> None:
         """Adds or replaces items; each appears whole or not at all."""
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             self._upsert(self._chunks, (row for item in items for row in _chunk_rows(item)))
             self._upsert(self._phrasings, (row for item in items for row in _phrasing_rows(item)))
             self._upsert(self._records, (_record_row(item) for item in items))
 
     def put_records(self, items: Sequence[Item]) -> None:
         """Writes anew where items came from; everything else of them is stored already."""
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             self._upsert(self._records, (_record_row(item) for item in items))
 
     def other_embedders(self) -> list[str]:
         """Embedders whose collections lie in the same folder."""
-        with _failing_as("cannot be read"):
+        with self._using("cannot be read"):
             names = [str(collection.name) for collection in self._client.list_collections()]
         found = (_RECORDS.fullmatch(name) for name in names if name != self._names[0])
         return sorted(match[1] for match in found if match)
 
     def records_of(self, embedder_id: str) -> list[tuple[Record, Provenance]]:
         """What was taken in with another embedder, without its vectors."""
-        with _failing_as("cannot be read"):
+        with self._using("cannot be read"):
             collection = self._client.get_collection(
                 f"records-{embedder_id}-v{SCHEMA_VERSION}", embedding_function=None
             )
@@ -136,14 +157,14 @@ class Index:
     def remove(self, keys: Iterable[str]) -> None:
         """Removes items; `sweep` removes what was searched for them."""
         keys = list(keys)
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             for start in range(0, len(keys), self._batch):
                 self._records.delete(ids=keys[start : start + self._batch])
 
     def sweep(self) -> int:
         """Removes rows that no record names any more; returns how many. Call it only while nobody writes."""
         swept = 0
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             live = {row["id"]: row["metadata"]["revision"] for row in _pages(self._records, ["metadatas"])}
             for collection in (self._chunks, self._phrasings):
                 rows = _pages(collection, ["metadatas"])
@@ -159,30 +180,30 @@ class Index:
         """Every stored image, also of documents that are gone or changed since; none without a reader."""
         if self._images is None:
             return []
-        with _failing_as("cannot be read"):
+        with self._using("cannot be read"):
             return [_image(row) for row in _pages(self._images, ["documents", "metadatas", "embeddings"])]
 
     def put_images(self, images: Sequence[StoredImage]) -> None:
         """Adds or replaces images, each by itself."""
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             self._upsert(self._images, (_image_row(image) for image in images))
 
     def remove_images(self, ids: Sequence[str]) -> None:
         """Removes images by id."""
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             for start in range(0, len(ids), self._batch):
                 self._images.delete(ids=list(ids[start : start + self._batch]))
 
     def other_image_readers(self) -> list[str]:
         """Readers of images whose collections lie in the same folder."""
-        with _failing_as("cannot be read"):
+        with self._using("cannot be read"):
             names = [str(collection.name) for collection in self._client.list_collections()]
         found = (_IMAGES.fullmatch(name) for name in names if name != self._images_name)
         return sorted(match[1] for match in found if match)
 
     def images_of(self, image_reader_id: str) -> list[StoredImage]:
         """What another reader had read; its vectors are of another space."""
-        with _failing_as("cannot be read"):
+        with self._using("cannot be read"):
             name = f"images-{image_reader_id}-v{SCHEMA_VERSION}"
             collection = self._client.get_collection(name, embedding_function=None)
             return [_image(row) for row in _pages(collection, ["documents", "metadatas", "embeddings"])]
@@ -192,7 +213,7 @@ class Index:
 
         Call it only while nobody writes.
         """
-        with _failing_as("cannot be written"):
+        with self._using("cannot be written"):
             names = [str(collection.name) for collection in self._client.list_collections()]
             records = {row["id"] for name in filter(_RECORDS.fullmatch, names) for row in self._ids(name)}
             needed: set[str] = set()
@@ -212,7 +233,7 @@ class Index:
     def close(self) -> None:
         """Lets go of the folder."""
         with _failing_as("cannot be closed"):
-            self._client.close()
+            self._close()
 
     def _rows(self, collection: Any, records: Mapping[str, Any]) -> dict[str, list[_Row]]:
         """Rows by item, in order, of the revisions that the records name."""

@@ -30,10 +30,11 @@ from knowledge_base.formats import (
 from knowledge_base.html_text import read_html
 from knowledge_base.markdown_page import read_markdown
 from knowledge_base.reading import Reading
+from knowledge_base.scope import checked_facts
 from knowledge_base.text import guess_language, is_web_address
 
 log = logging.getLogger(__name__)
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 """Raise it when the same bytes give another text: then files are read anew."""
 _HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_].*)?", re.IGNORECASE)
@@ -198,7 +199,7 @@ def _html_page(html: str, name: str) -> Reading:
     page = read_html(html)
     if not page.text:
         raise DocumentError(f"{name} has no text.")
-    return Reading(page.text, page.title, {"language": page.language, "url": page.url})
+    return Reading(page.text, page.title, {**page.facts, "language": page.language, "url": page.url})
 
 
 def _parsed(page: Reading, data: bytes, path: PurePosixPath) -> Parsed:
@@ -208,6 +209,7 @@ def _parsed(page: Reading, data: bytes, path: PurePosixPath) -> Parsed:
 def _document(page: Reading, data: bytes, path: PurePosixPath) -> Document:
     fields = dict(page.fields)
     language = fields.pop("language", "") or fields.pop("lang", "")
+    checked_facts(fields, path.name)
     return Document(
         id=_checked_id(fields.pop("id", "") or str(path.with_suffix("")), path.name),
         title=fields.pop("title", "") or page.title or path.stem,

@@ -10,10 +10,11 @@ Record = Document | FaqEntry
 
 
 def record_to_dict(record: Record) -> dict[str, Any]:
-    """A record as values that JSON knows; an empty list of pages is left out."""
+    """A record as values that JSON knows; a document's pages and a FAQ entry's metadata only where it has some."""
     values = asdict(record)
-    if not values.get("pages", True):
-        del values["pages"]
+    optional = "pages" if isinstance(record, Document) else "metadata"
+    if not values[optional]:
+        del values[optional]
     return values
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from knowledge_base.admission import Admitted, Mask, Scopes
 from knowledge_base.chunk import windows
 from knowledge_base.documents import (
     FAQ_PREFIX,
@@ -32,6 +33,7 @@ from knowledge_base.lexical import LexicalIndex, Scores, codes
 from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.products import Products
 from knowledge_base.ranking import best
+from knowledge_base.scope import FOR_CUSTOMERS, Filters, scope_of
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.text import guess_language, is_east_asian
 
@@ -41,6 +43,7 @@ _MAX_IMAGE_MATCHES = 5
 _MAX_QUERY_CHARS = 4_000
 _MAX_SCREEN_CHARS = 1_500
 MAX_UNKNOWN_SHARE = 0.2
+_LEFT_OUT = -9.0  # below every cosine
 _WINDOW_TOKENS = 96  # of a long question, where models see nothing past their limit
 
 
@@ -110,6 +113,7 @@ class Snapshot:
     chunk_products: tuple[frozenset[str], ...]
     faq_products: Mapping[str, frozenset[str]]
     pictures: Pictures
+    scopes: Scopes
 
     @classmethod
     def of(
@@ -145,6 +149,7 @@ class Snapshot:
             chunk_products=tuple(products.named_in(chunk.embedding_text) for chunk in chunks),
             faq_products={e.id: products.named_in("\n".join((*e.all_phrasings, e.answer))) for e in entries},
             pictures=Pictures.of(images, chunks, features_of),
+            scopes=Scopes.of(items),
         )
 
     @cached_property
@@ -176,9 +181,10 @@ def _together(items: Iterable[Item], dimension: int) -> tuple[tuple[Item, ...], 
 
 
 def _linked(entry: FaqEntry, documents: Mapping[str, Document]) -> FaqEntry:
-    """An entry without an address of its own cites its article's."""
+    """An entry without an address of its own cites its article's, if customers may read that."""
     article = documents.get(entry.article_id)
-    return replace(entry, url=article.url) if article and not entry.url else entry
+    is_cited = article and not entry.url and scope_of(article).is_public
+    return replace(entry, url=article.url) if article and is_cited else entry
 
 
 class Retriever:
@@ -197,19 +203,21 @@ class Retriever:
         top_k: int | None = None,
         extra: str = "",
         images: Sequence[ImageReading] = (),
+        filters: Filters = FOR_CUSTOMERS,
     ) -> RetrievalResult:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
-        The question, the screen's text and the codes in both rank the passages separately, and the rankings are
-        fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a question
-        the screen's text takes its place. Passages with an image that surely shows the same screen make one more
-        ranking, which outweighs the others where there is no question, and those with one like it make another.
+        The question, the screen's text, and the codes and part numbers in both rank the passages separately, and the
+        rankings are fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a
+        question the screen's text takes its place. Passages with an image that surely shows the same screen make one
+        more ranking, which outweighs the others where there is no question, and those with one like it make another.
 
         Args:
             query: The customer's question, may be empty.
             top_k: Passages wanted; the setting when None.
             extra: Text read from a screenshot.
             images: Screenshots to be compared with the images of documents.
+            filters: What may be found at all: what does not fit takes nobody's place.
 
         Returns:
             Passages by fused score, each with the raw `dense` cosine and `bm25` score of the question, and the
@@ -220,44 +228,56 @@ class Retriever:
         snapshot = self._snapshot()
         question, screen = query.strip()[:_MAX_QUERY_CHARS], extra.strip()
         main, side = (question, screen[:_MAX_SCREEN_CHARS]) if question else (screen[:_MAX_QUERY_CHARS], "")
-        matches = self._image_matches(snapshot, images)
+        admitted = snapshot.scopes.admitted(filters)
+        matches = self._image_matches(snapshot, images, admitted)
         if not (main or matches) or not (snapshot.chunks or snapshot.phrasings):
             return RetrievalResult(query)
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
+        named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
         same, alike = _with_images(snapshot, matches)
-        rankings = self._rankings(snapshot, seen, beside, asked)
+        rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
         first = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]
         chunks = tuple(seen.chunk(snapshot, i, score, {**alike, **same}.get(i)) for i, score in first)
-        faq = _faq_matches(snapshot, seen.phrasings, asked, meant, language)
+        faq = _faq_matches(
+            snapshot, np.where(admitted.phrasings, seen.phrasings, _LEFT_OUT), asked, meant, language
+        )
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
 
-    def _image_matches(self, snapshot: Snapshot, images: Sequence[ImageReading]) -> tuple[ImageMatch, ...]:
+    def _image_matches(
+        self, snapshot: Snapshot, images: Sequence[ImageReading], admitted: Admitted
+    ) -> tuple[ImageMatch, ...]:
         """Of several screenshots together; an image that two of them resemble counts once."""
         found = [match for one in images for match in snapshot.pictures.search(one)]
         surest: dict[tuple[str, str], ImageMatch] = {}
         for match in sorted(found, key=lambda match: -match.score):
-            surest.setdefault((match.chunk_id, match.sha256), match)
+            if admitted.has_document(match.document_id):
+                surest.setdefault((match.chunk_id, match.sha256), match)
         return tuple(surest.values())
 
     def _rankings(
-        self, snapshot: Snapshot, seen: "_Sight", beside: "_Sight | None", asked: AbstractSet[str]
+        self,
+        snapshot: Snapshot,
+        seen: "_Sight",
+        beside: "_Sight | None",
+        named: Sequence[str],
+        admitted: Mask,
     ) -> dict[str, list[str]]:
         nearest = np.maximum(seen.ranking, _by_phrasing(snapshot, seen.phrasings))
         scores = {
             "bm25": seen.bm25,
             "dense": nearest,
         }  # of two equal ones, the one with the words comes first
-        scores["codes"] = snapshot.lexical.code_scores(sorted(asked))
+        scores["codes"] = snapshot.lexical.code_scores(named)
         if beside:
             scores |= {"screen_dense": beside.ranking, "screen_bm25": beside.bm25}
-        return {name: self._ranked(values) for name, values in scores.items()}
+        return {name: self._ranked(np.where(admitted, values, 0)) for name, values in scores.items()}
 
     def _look(self, snapshot: Snapshot, text: str) -> "_Sight":
         bm25 = snapshot.lexical.scores(text)
@@ -361,6 +381,8 @@ def _faq_matches(
     matches: dict[str, tuple[tuple[bool, bool, bool], FaqMatch]] = {}
     asian = is_east_asian(language)
     for i in np.argsort(-similarities, kind="stable"):
+        if similarities[i] == _LEFT_OUT:
+            break
         entry_id, phrasing = snapshot.phrasings[i]
         named = snapshot.faq_codes.get(entry_id, frozenset())
         if entry_id not in matches and not (asked and named and named.isdisjoint(asked)):

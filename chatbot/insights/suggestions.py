@@ -21,6 +21,7 @@ from chatbot.messages import Citation
 from chatbot.templates import Language
 from chatbot.text import is_chinese
 from knowledge_base.documents import Document, FaqEntry
+from knowledge_base.scope import public_documents, public_entries
 
 log = logging.getLogger(__name__)
 _LEARNT_FROM = timedelta(days=180)
@@ -130,9 +131,10 @@ class Suggester:
 
 
 def steps_of(knowledge_base: Catalogue) -> dict[str, Step]:
-    """Everything that may be offered, by the id by which answers cite it."""
-    found = {d.id: Step(d.id, _short(d.title), d.url) for d in knowledge_base.documents()}
-    for entry in knowledge_base.faq_entries():
+    """Everything that customers may be offered, by the id by which answers cite it."""
+    documents = public_documents(knowledge_base.documents())
+    found = {d.id: Step(d.id, _short(d.title), d.url) for d in documents}
+    for entry in public_entries(knowledge_base.faq_entries()):
         found[entry.id] = Step(entry.id, entry.question, entry.url, is_question=True)
     return {key: step for key, step in found.items() if step.label and len(step.label) <= _LABEL_CHARS}
 

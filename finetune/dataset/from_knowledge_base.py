@@ -24,6 +24,7 @@ from finetune.dataset.questions import (
 from finetune.dataset.sections import Section, Sentence, holds, sections
 from finetune.settings import DatasetSettings
 from knowledge_base.documents import Chunk, Document, RetrievalResult
+from knowledge_base.scope import public_documents
 
 CLARIFY = "Could you tell me a little more? Which product or page is it about, and what do you see?"
 _NEIGHBOURS = 10
@@ -89,7 +90,7 @@ class _Builder:
         self._settings = settings
         self._rng = rng
         self._progress = progress
-        self._by_document = {d.id: sections(d) for d in knowledge_base.documents()}
+        self._by_document = {d.id: sections(d) for d in public_documents(knowledge_base.documents())}
         self._sections = [section for found in self._by_document.values() for section in found]
         self._headings = Counter(section.heading.casefold() for section in self._sections)
 

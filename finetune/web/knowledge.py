@@ -19,6 +19,7 @@ from knowledge_base.entries import Entry
 from knowledge_base.faq_table import entry_of_row
 from knowledge_base.files import SourceFile
 from knowledge_base.report import IngestReport, Progress, no_progress
+from knowledge_base.scope import FOR_CUSTOMERS, Filters
 
 log = logging.getLogger(__name__)
 _LISTED = 200
@@ -179,11 +180,19 @@ class KnowledgeDesk:
                 found.append(OpenQuestion(first.text, tuple(others), len(group), first.asked_at))
         return tuple(found)
 
-    def find(self, question: str, screenshot: str = "") -> RetrievalResult:
+    def find(
+        self,
+        question: str,
+        screenshot: str = "",
+        top_k: int | None = None,
+        filters: Filters = FOR_CUSTOMERS,
+    ) -> RetrievalResult:
         """What a customer's question or screenshot would find.
 
         Args:
             screenshot: An uploaded image, which is removed.
+            top_k: Passages wanted; the setting when None.
+            filters: What may be found.
 
         Raises:
             InputError: There is neither, or screenshots cannot be read here.
@@ -192,7 +201,7 @@ class KnowledgeDesk:
         if not screenshot:
             if not question.strip():
                 raise InputError("The question is empty.", "Type what a customer would ask.")
-            return self._opened().retrieve(question.strip())
+            return self._opened().retrieve(question.strip(), top_k, filters=filters)
         path, knowledge_base = Path(screenshot), self._opened()
         try:
             reading = knowledge_base.read_image(path.read_bytes(), path.name)
@@ -203,7 +212,7 @@ class KnowledgeDesk:
                 "Screenshots cannot be read here.",
                 "Turn the setting `images` on and fetch the vision tower.",
             )
-        return knowledge_base.retrieve(question.strip(), extra=reading.text, images=[reading])
+        return knowledge_base.retrieve(question.strip(), top_k, reading.text, [reading], filters)
 
     def small_picture(self, sha256: str) -> bytes | None:
         """A document's image as a small PNG; None when it is not there any more."""

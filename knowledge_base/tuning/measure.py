@@ -17,6 +17,7 @@ from knowledge_base.embed import TextEmbedder
 from knowledge_base.evaluate import mrr, recall_at_k
 from knowledge_base.items import Item
 from knowledge_base.retrieve import Retriever, Snapshot
+from knowledge_base.scope import EVERYTHING
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.tuning.pairs import Question, bare, group_of, is_held_out
 
@@ -118,7 +119,7 @@ def _without_headings(chunk: Chunk) -> Chunk:
 
 
 def _row(retriever: Retriever, question: Question) -> tuple[float, ...]:
-    result = retriever.retrieve(question.text, top_k=_PASSAGES)
+    result = retriever.retrieve(question.text, top_k=_PASSAGES, filters=EVERYTHING)
     ranked = list(dict.fromkeys(found.chunk.document_id for found in result.chunks))
     relevant = {question.relevant}
     return recall_at_k(ranked, relevant, 1), recall_at_k(ranked, relevant, 5), mrr(ranked, relevant)

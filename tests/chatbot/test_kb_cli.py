@@ -110,6 +110,26 @@ def test_people_read_tables_and_passages(kb, tmp_path: Path) -> None:
     assert "3 documents" in kb("stats").output
 
 
+def test_a_search_is_filtered(kb, tmp_path: Path) -> None:
+    folder = write_help_centre(tmp_path / "help")
+    front = "---\ntitle: Secret\naudience: internal\nvalid_until: 2020-06-30\nproduct: Wren Dot\n---\n"
+    (folder / "secret.md").write_text(f"{front}Solid amber: code 7.")
+    kb("add", str(folder))
+
+    def found(*options: str) -> set[str]:
+        chunks = printed(kb("search", "what does solid amber mean", "-k", "50", "--json", *options))["chunks"]
+        return {one["document_id"] for one in chunks}
+
+    assert "secret" not in found()
+    assert "secret" not in found("--audience", "internal")
+    assert "secret" in found("--audience", "internal", "--on", "2020-06-30")
+    assert "secret" in found("--all")
+    assert "status-light" not in found("--product", "Wren Dot", "--all")
+    assert found("--language", "zh") <= {"faq:zh-ship", "faq:zh-refund"}
+    assert kb("search", "amber", "--on", "soon").exit_code == 2
+    assert "audience: internal" in kb("show", "secret").output
+
+
 def test_a_screenshot_is_searched_with(kb, tmp_path: Path) -> None:
     images = {"FRONTDESK_KNOWLEDGE_BASE__IMAGES": "true"}
     folder, file = help_with_images(tmp_path / "help"), tmp_path / "shot.png"

@@ -42,6 +42,34 @@ def test_the_article_that_answers_is_among_the_passages(wrenfield, question, scr
     assert article in articles
 
 
+def articles_of(result) -> set[str]:
+    """The articles that the passages, or the FAQ entries they answer, belong to."""
+    named = {f"faq:{match.entry.id}": match.entry.article_id for match in result.faq}
+    return {named.get(one.chunk.document_id, one.chunk.document_id) for one in result.chunks}
+
+
+@pytest.mark.parametrize(
+    ("question", "article"),
+    [
+        ("forgot my pasword", "reset-password"),
+        ("is there a warrenty on the ruoter", "warranty-and-repair"),
+        ("cancle my subscribtion", "cancel-plus"),
+        ("where are my invioces", "invoices"),
+        ("Wr_104", "pppoe-wr-104"),
+        ("wr–104", "pppoe-wr-104"),
+        ("error 104", "pppoe-wr-104"),
+        ("wr403 acount locked", "account-locked-wr-403"),
+        ("Family > Blocked today", "threat-blocking"),
+        ("Family → Blocked today", "threat-blocking"),
+        ("Account>Billing>Invoices", "invoices"),
+        ("System / Firmware / Install file", "firmware-errors-wr-301-wr-305"),
+        ("where is Account > Plus > Cancel plan", "cancel-plus"),
+    ],
+)
+def test_misspellings_codes_and_menu_paths_are_found(wrenfield, question, article):
+    assert article in articles_of(wrenfield.retrieve(question))
+
+
 def test_a_chinese_question_is_not_taken_for_another_one(wrenfield):
     match = wrenfield.retrieve("快递几天能到").faq[0]
     assert match.entry.language == "zh"

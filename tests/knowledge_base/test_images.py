@@ -25,6 +25,7 @@ from knowledge_base.image_reading import ImageReading
 from knowledge_base.images import ShownImage, shown_images
 from knowledge_base.local_features import local_features
 from knowledge_base.read_file import FileReader
+from knowledge_base.scope import Filters
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder
 
@@ -159,6 +160,19 @@ def test_an_image_is_tied_to_its_passage_and_a_changed_copy_finds_it(folder: Pat
     assert knowledge_base.image_file("../../etc/passwd") is None
 
 
+def test_an_image_of_an_internal_article_is_not_found_by_a_customer(folder: Path, opened) -> None:
+    for article in folder.glob("*.md"):
+        article.write_text(f"---\naudience: internal\n---\n{article.read_text()}")
+    knowledge_base = opened(ColourReader())
+    knowledge_base.add_path(folder)
+    assert knowledge_base.has_images
+    reading = knowledge_base.read_image(png("guests"), "shot.png")
+    shown = knowledge_base.retrieve("", extra=reading.text, images=[reading])
+    assert (shown.chunks, shown.images) == ((), ())
+    internal = Filters(audience="internal")
+    assert knowledge_base.retrieve("", images=[reading], filters=internal).images != ()
+
+
 def test_a_screen_that_no_document_shows_moves_nothing(folder: Path, opened) -> None:
     knowledge_base = opened(ColourReader())
     knowledge_base.add_path(folder)
@@ -279,6 +293,7 @@ import sys
 from pathlib import Path
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.read_file import FileReader
+from knowledge_base.scope import Filters
 from knowledge_base.settings import KnowledgeBaseSettings
 from tests.knowledge_base.conftest import HashingEmbedder
 from tests.knowledge_base.test_images import ColourReader

@@ -17,7 +17,9 @@ def index() -> LexicalIndex:
     return LexicalIndex(TEXTS)
 
 
-@pytest.mark.parametrize("spelling", ["WR-501", "wr501", "wr 501", "WR_501", "ＷＲ－501", "what is wr-501?"])
+@pytest.mark.parametrize(
+    "spelling", ["WR-501", "wr501", "wr 501", "WR_501", "ＷＲ－501", "wr–501", "what is wr-501?"]
+)
 def test_a_code_is_found_however_it_is_written(index, spelling):
     assert int(np.argmax(index.scores(spelling))) == 0
     assert np.flatnonzero(index.code_scores(index.asked_codes(spelling))).tolist() == [0]
@@ -64,3 +66,43 @@ def test_a_question_covers_and_equals_itself():
     assert index.coverage("怎么重置")[0] == pytest.approx(1.0)
     assert index.cosine("退款")[1] == pytest.approx(1.0, abs=1e-4)
     assert index.coverage("")[0] == index.cosine("!")[0] == 0.0
+
+
+PARTS = ["Power supply WP-4410-EU", "Wall mount WM_77X-2B", "Cable WC4418B", "Firmware of the guest network"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ("WP4410EU", 0),
+        ("wp-4410-eu", 0),
+        ("WP 4410 EU", 0),
+        ("wm77x2b", 1),
+        ("WM–77X–2B", 1),
+        ("WC-4418-B", 2),
+    ],
+)
+def test_a_part_number_is_found_with_and_without_its_separators(asked, place):
+    assert np.flatnonzero(LexicalIndex(PARTS).scores(asked)).tolist() == [place]
+
+
+def test_part_numbers_that_were_asked_for_are_those_that_the_index_knows():
+    index = LexicalIndex(PARTS)
+    assert index.asked_parts("is WP4410EU or WP-9999-EU the right one for a wm-77x-2b") == [
+        "wm77x2b",
+        "wp4410eu",
+    ]
+    assert index.code_scores(["wm77x2b"]).argmax() == 1
+
+
+@pytest.mark.parametrize("slip", ["guset", "geust", "gueest", "guesf", "netwrok", "firmwaer", "netwoks"])
+def test_a_misspelt_word_counts_as_the_one_meant(slip):
+    assert np.flatnonzero(LexicalIndex(PARTS).scores(slip)).tolist() == [3]
+
+
+def test_a_slip_keeps_its_first_letter_and_known_words_are_left_alone():
+    index = LexicalIndex(["the status light", "a night flight", "guests network", "guess the word"])
+    assert np.flatnonzero(index.scores("netwrok")).tolist() == [2]
+    assert np.flatnonzero(index.scores("lihgt")).tolist() == [0]
+    assert np.flatnonzero(index.scores("slight")).tolist() == []  # not `light`, not `flight`
+    assert np.flatnonzero(index.scores("flight")).tolist() == [1]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,44 @@ def test_a_file_that_needs_too_much_memory_is_given_up(tmp_path):
             reader.parse(tmp_path / "huge.md", "huge.md")
     finally:
         reader.close()
+
+
+def huge_page(file: Path) -> None:
+    row = b"<p>Solid amber means <b>no</b> internet, so look at the <a href='/light'>light</a>.</p>\n"
+    with file.open("wb") as written:
+        written.write(b"<html><head><title>Huge</title></head><body><main>")
+        for _ in range(200):
+            written.write(row * (1_000_000 // len(row) + 1))
+        written.write(b"</main></body></html>")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux")
+def test_a_page_of_two_hundred_megabytes_ends_within_its_memory_and_the_next_one_is_read(tmp_path):
+    huge_page(tmp_path / "huge.html")
+    assert (tmp_path / "huge.html").stat().st_size > 200_000_000
+    (tmp_path / "good.html").write_text("<main><p>Words</p></main>")
+    reader = ParseProcess(ParseLimits(max_document_bytes=GIGABYTE), 300, 600_000_000)
+    try:
+        with pytest.raises(DocumentError, match=r"huge.html needs more than 0.6 GB of memory to be read"):
+            reader.parse(tmp_path / "huge.html", "huge.html")
+        assert reader.parse(tmp_path / "good.html", "good.html").documents[0].text == "Words"
+    finally:
+        reader.close()
+
+
+def test_a_page_of_two_hundred_megabytes_is_refused_unread_and_the_others_go_in(
+    tmp_path, open_knowledge_base, embedder
+):
+    folder = tmp_path / "help"
+    folder.mkdir()
+    with (folder / "huge.html").open("wb") as file:
+        file.truncate(200_000_000)
+    (folder / "good.html").write_text("<main><p>Solid amber means no internet.</p></main>")
+    report = open_knowledge_base().add_path(folder)
+    assert report.added == 1
+    ((source, reason),) = report.failed
+    assert source == "huge.html"
+    assert "200,000,000 bytes, at most 50,000,000 are taken. Split it or raise `max_document_bytes`" in reason
 
 
 def test_a_reader_that_crashes_is_said(reader, tmp_path):

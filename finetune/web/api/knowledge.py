@@ -6,6 +6,7 @@ import secrets
 import shutil
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path as FilePath
 from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar
@@ -26,6 +27,7 @@ from finetune.web.api import views
 from finetune.web.api.parts import OPERATOR_PROBLEMS, OperatorParts, readable
 from finetune.web.knowledge import web_address
 from finetune.web.knowledge_jobs import DOCUMENTS, PAGE, SITE, spooled
+from knowledge_base.scope import CUSTOMERS, Filters
 
 _MOST_FILES = 200
 _NAME_CHARS = 200
@@ -71,6 +73,7 @@ class KnowledgeRoutes:
         """All of them."""
         router = APIRouter(prefix="/api/v1/knowledge", tags=["knowledge base"], responses=OPERATOR_PROBLEMS)
         self._add_documents(router)
+        self._add_search(router)
         self._add_changes(router)
         self._add_jobs(router)
         return router
@@ -103,6 +106,22 @@ class KnowledgeRoutes:
         async def remove_document(document_id: DocumentId, who: operator) -> None:
             """Removes a document or FAQ entry; one that came from a site or folder comes back with its next sync."""
             await self._do(lambda: self._remove(document_id, who))
+
+    def _add_search(self, router: APIRouter) -> None:
+        operator = Annotated[str, Depends(self._parts.operator(Scope.KNOWLEDGE))]
+
+        @router.get("/search")
+        async def search_knowledge(
+            who: operator,
+            question: Annotated[str, Query(min_length=1, max_length=4000)],
+            filters: Annotated[Filters, Depends(_filters)],
+            limit: Annotated[int, Query(ge=1, le=50)] = 5,
+        ) -> views.Found:
+            """Passages and reviewed answers for a question, by default only what a customer would get today."""
+            desk = self._parts.knowledge
+            return await self._do(
+                lambda: views.found_view(desk.find(clean_text(question), top_k=limit, filters=filters))
+            )
 
     def _add_changes(self, router: APIRouter) -> None:
         operator = Annotated[str, Depends(self._parts.operator(Scope.KNOWLEDGE))]
@@ -225,6 +244,21 @@ class KnowledgeRoutes:
 
     def _view(self, status: JobStatus) -> views.KnowledgeJobView:
         return views.knowledge_job(status, self._parts.changes.result(status.id))
+
+
+def _filters(
+    language: Annotated[str, Query(max_length=20, description="Such as `en`.", examples=["en"])] = "",
+    product: Annotated[
+        str,
+        Query(max_length=200, description="What is about it, or names no product.", examples=["Wren One"]),
+    ] = "",
+    audience: Annotated[
+        str, Query(max_length=200, description="Who asks; empty: everything.", examples=["internal"])
+    ] = CUSTOMERS,
+    on: Annotated[date | None, Query(description="A day instead of today.", examples=["2026-12-31"])] = None,
+    any_time: Annotated[bool, Query(description="Also what is not valid yet or no longer.")] = False,
+) -> Filters:
+    return Filters(language, product, audience, on, any_time)
 
 
 def _no_document(document_id: str) -> ApiError:

@@ -13,6 +13,7 @@ from finetune.jobs import JobStatus, TrainingPoint
 from finetune.registry import RegisteredAdapter
 from finetune.web.adapters import Shelf
 from finetune.web.knowledge import Listing, Shown
+from knowledge_base.documents import RetrievalResult
 from knowledge_base.entries import Entry
 
 _JOB = "20260301-093000-documents-4be1f0"
@@ -37,6 +38,10 @@ class DocumentSummary(BaseModel):
     chunks: int = Field(description="Passages that are searched.", examples=[4])
     phrasings: int = Field(description="Ways in which a FAQ entry is asked.", examples=[0])
     pages: int = Field(description="Pages or slides; 0 where the format has none.", examples=[2])
+    product: str = Field("", description="What it is about.", examples=["Wren One"])
+    audience: str = Field("", description="Whom it is for; empty: everybody.", examples=["internal"])
+    valid_from: str = Field("", description="The first day on which it holds.", examples=["2026-03-01"])
+    valid_until: str = Field("", description="The last one.", examples=["2026-12-31"])
 
 
 class DocumentView(DocumentSummary):
@@ -44,6 +49,39 @@ class DocumentView(DocumentSummary):
 
     text: str = Field(examples=["You can return a Dot within 45 days of delivery."])
     asked_as: list[str] = Field([], description="Phrasings of a FAQ entry.")
+
+
+class PassageView(BaseModel):
+    """A passage that was found."""
+
+    id: str
+    document_id: str = Field(examples=["returns"])
+    title: str = Field(examples=["Returns"])
+    heading_path: list[str] = Field(examples=[["How long", "Refurbished devices"]])
+    page: int = Field(description="Page or slide; 0 where the format has none.", examples=[2])
+    url: str = Field("", examples=["https://wren.example/returns"])
+    text: str = Field(examples=["You can return a Dot within 45 days of delivery."])
+    score: float = Field(description="All rankings together; higher is better.", examples=[0.081])
+    scores: dict[str, float] = Field(
+        description="The figures behind it, as `kb search` shows them.",
+        examples=[{"dense": 0.71, "bm25": 9.2}],
+    )
+
+
+class AnswerFound(BaseModel):
+    """A FAQ entry that was found."""
+
+    id: str = Field(examples=["faq:returns-how-long"])
+    phrasing: str = Field(description="The nearest way to ask.", examples=["How long can I return a Dot?"])
+    answer: str = Field(examples=["Within 45 days of delivery."])
+    similarity: float = Field(description="Of question and phrasing, at most 1.", examples=[0.93])
+
+
+class Found(BaseModel):
+    """What a question finds, best first."""
+
+    passages: list[PassageView]
+    answers: list[AnswerFound]
 
 
 class StatsView(BaseModel):
@@ -249,6 +287,31 @@ def document_list(listing: Listing) -> DocumentList:
         documents=[DocumentSummary(**_entry(entry)) for entry in listing.entries],
         total=listing.total,
         stats=StatsView.model_validate(listing.stats, from_attributes=True),
+    )
+
+
+def found_view(result: RetrievalResult) -> Found:
+    """What a search found."""
+    names = ("id", "document_id", "title", "page", "url", "text")
+    return Found(
+        passages=[
+            PassageView(
+                **{name: getattr(found.chunk, name) for name in names},
+                heading_path=list(found.chunk.heading_path),
+                score=found.score,
+                scores=dict(found.scores),
+            )
+            for found in result.chunks
+        ],
+        answers=[
+            AnswerFound(
+                id=match.entry.as_document.id,
+                phrasing=match.phrasing,
+                answer=match.entry.answer,
+                similarity=match.similarity,
+            )
+            for match in result.faq
+        ],
     )
 
 

@@ -125,6 +125,31 @@ def test_a_reviewed_answer_is_given_from_then_on(bureau: Bureau) -> None:
     assert bureau.actions() == [("answer-written", kept.json()["id"])]
 
 
+def test_a_search_finds_what_a_customer_would_get_or_what_is_asked_for(bureau: Bureau) -> None:
+    bureau.add("returns.md", RETURNS)
+    front = "---\naudience: internal\nvalid_until: 2020-12-31\n---\n"
+    bureau.add("goodwill.md", f"{front}\n# Goodwill\n\nReturn a Dot after 45 days: code 7.")
+    bureau.asked("POST", "/knowledge/answers", json={"question": "Return a Dot?", "answer": "In 45 days."})
+
+    def found(query: str = "") -> list[str]:
+        answer = bureau.asked("GET", f"/knowledge/search?question=return+a+Dot+45+days{query}")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["answers"][0]["answer"] == "In 45 days."
+        assert answer.json()["passages"][0]["scores"]["dense"] > 0
+        return [one["document_id"] for one in answer.json()["passages"]]
+
+    assert "returns" in found()
+    assert "goodwill" not in found()
+    assert "goodwill" not in found("&audience=internal")
+    assert "goodwill" in found("&audience=internal&on=2020-12-31")
+    assert "goodwill" in found("&audience=&any_time=true")
+    assert len(found("&limit=1")) == 1
+    listed = bureau.asked("GET", f"{DOCUMENTS}/goodwill").json()
+    assert (listed["audience"], listed["valid_until"]) == ("internal", "2020-12-31")
+    assert bureau.asked("GET", "/knowledge/search?question=x&on=soon").status_code == 422
+    assert bureau.asked("GET", "/knowledge/search").status_code == 422
+
+
 def test_the_same_key_takes_in_once_and_another_request_with_it_is_refused(bureau: Bureau) -> None:
     headers = {**bureau.key(), "Idempotency-Key": "upload-1"}
     first, again = (
