@@ -4,10 +4,12 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
+from queue import Empty, Queue
 
 from chatbot.attachments import AttachmentStore
 from chatbot.errors import AttachmentError, FrontdeskError
@@ -21,6 +23,7 @@ from chatbot.text import clean_text
 log = logging.getLogger(__name__)
 _REMEMBERED = 128
 _TEXT_FILE_CHARS = 4_000
+_SHORTER = "Please send a smaller one, or type your question."
 _FAILED = {
     (Kind.IMAGE, Stage.READING): "I could not read the image",
     (Kind.AUDIO, Stage.LISTENING): "I could not listen to the recording",
@@ -129,7 +132,7 @@ class Perceiver:
         percept, failures = _Percept(), []
         for stage, step in self._steps(attachment, vocabulary):
             on_stage(stage)
-            found = _attempt(attachment, stage, step)
+            found = self._in_time(attachment, stage, step)
             if isinstance(found, str):
                 failures.append(found)
             else:
@@ -137,6 +140,18 @@ class Perceiver:
         if not failures:  # the disk or memory may be free again next time
             self._remember(attachment.sha256, percept)
         return percept, failures
+
+    def _in_time(self, attachment: Attachment, stage: Stage, step: Callable[[], _Percept]) -> _Percept | str:
+        """`_attempt` with a limit. No thread can be stopped: one that is late ends by itself, and nobody waits."""
+        limit_s = self._settings.perception_timeout_s
+        made: Queue[_Percept | str] = Queue()
+        run = partial(copy_context().run, lambda: made.put(_attempt(attachment, stage, step)))
+        threading.Thread(target=run, name="perceiving", daemon=True).start()
+        try:
+            return made.get(timeout=limit_s)
+        except Empty:
+            log.warning("attachment %s was given up after %g s", attachment.sha256, limit_s)
+            return _failure(attachment, stage, f"it takes longer than {limit_s:g} seconds. {_SHORTER}")
 
     def _remember(self, sha256: str, percept: _Percept) -> None:
         with self._lock:
@@ -213,6 +228,10 @@ def _attempt(attachment: Attachment, stage: Stage, step: Callable[[], _Percept])
     except Exception:
         log.exception("attachment %s could not be perceived", attachment.sha256)
         reason = "something went wrong on our side. Please try another file."
+    return _failure(attachment, stage, reason)
+
+
+def _failure(attachment: Attachment, stage: Stage, reason: str) -> str:
     return f"{_FAILED[attachment.kind, stage]} {attachment.name}: {reason}"
 
 

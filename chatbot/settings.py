@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """Largest attachment, in bytes."""
     max_image_pixels: int = Field(40_000_000, ge=10_000)
     """Largest image, in pixels, read from its header before decoding."""
+    perception_timeout_s: float = Field(300.0, gt=0)
+    """Seconds that one attachment is read or listened to at most; then the answer goes on without it."""
     max_audio_s: float = Field(300.0, gt=0)
     """Longest voice note, in seconds."""
     max_video_s: float = Field(120.0, gt=0)

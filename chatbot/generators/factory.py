@@ -1,5 +1,6 @@
 """Chooses the engine the settings name."""
 
+import logging
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Protocol
 
 from chatbot.adapter_choice import AdapterShelf, Lineup
 from chatbot.adapter_files import NO_ADAPTER
-from chatbot.errors import AdapterError
+from chatbot.errors import AdapterError, ModelError
 from chatbot.generators.base import Generator
 from chatbot.generators.swap import SwappingGenerator
 from chatbot.models import Purpose
@@ -15,6 +16,8 @@ from chatbot.settings import NO_PROJECTOR, SHIPPED_PROJECTOR, Settings
 from chatbot.vision.describing import Describer
 from chatbot.vision.mmproj import cached_mmproj
 from chatbot.vision.sight import LOOKING, ProjectorFiles
+
+log = logging.getLogger(__name__)
 
 
 class ResolvesModels(Protocol):
@@ -83,17 +86,26 @@ def make_describer(
 def find_projector(settings: Settings, models: ResolvesModels, model_path: Path) -> ProjectorFiles | None:
     """The projector of the settings, checked against the language model and the tower; None when it is `none`.
 
+    The shipped one is left out where it does not fit, unless the settings ask for it by name.
+
     Raises:
         ModelError: It is missing or damaged, or belongs to other models; nothing has been loaded.
         AdapterError: The adapter in it is damaged.
     """
     if settings.projector == NO_PROJECTOR:
         return None
-    place = Path(settings.projector).expanduser()
-    if settings.projector == SHIPPED_PROJECTOR:
-        place = Path(str(files("chatbot"))) / "projectors" / SHIPPED_PROJECTOR
-    tower = models.resolve(settings.vision_tower, Purpose.VISION)
-    return ProjectorFiles.fitting(place, base=model_path, tower=tower)
+    is_shipped = settings.projector == SHIPPED_PROJECTOR
+    place = Path(str(files("chatbot"))) / "projectors" / SHIPPED_PROJECTOR if is_shipped else None
+    try:
+        tower = models.resolve(settings.vision_tower, Purpose.VISION)
+        return ProjectorFiles.fitting(
+            place or Path(settings.projector).expanduser(), base=model_path, tower=tower
+        )
+    except ModelError as error:
+        if not is_shipped or "projector" in settings.model_fields_set:
+            raise
+        log.info("pictures are only read, not looked at: %s", error)
+        return None
 
 
 def load_engine(

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import threading
 import time
 import wave
 from collections.abc import Sequence
@@ -362,3 +363,25 @@ def test_malformed_files_are_perceived_or_refused_in_words(
         assert all(path.name in problem for problem in observation.problems)
         assert time.monotonic() - started_s < 10, path.name
     assert "could not be perceived" not in caplog.text
+
+
+def test_what_takes_too_long_is_given_up_and_the_rest_is_perceived(
+    store: AttachmentStore, speech: FakeSpeech, settings: Settings
+) -> None:
+    released = threading.Event()
+
+    class StuckOcr(FakeOcr):
+        def read(self, image: Image.Image) -> tuple[OcrLine, ...]:
+            released.wait(60)
+            return super().read(image)
+
+    hasty = settings.model_copy(update={"perception_timeout_s": 0.5})
+    perceiver = Perceiver(store, speech, ScreenReader(StuckOcr()), hasty)
+    screen, voice = store.add(picture(), "screen.png"), store.add(recording(), "voice.wav")
+    seen = perceiver.perceive(Message("help", (screen, voice)))
+    released.set()
+    assert [transcript.text for transcript in seen.transcripts] == ["My router is slow"]
+    assert seen.problems == (
+        "I could not read the image screen.png: it takes longer than 0.5 seconds. "
+        "Please send a smaller one, or type your question.",
+    )
