@@ -13,6 +13,7 @@ from chatbot.settings import Settings
 from tests.conftest import EXAMPLES, ModelFiles
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(1800)]
+CLAIMS_NOTHING = ("decline", "refuse", "clarify")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_every_typed_question_and_the_rates_that_the_readme_promises(
     misses = []
     for row in answerable:
         done = ask(services, Message(row["question"]))
-        answered += done.decision not in ("decline", "clarify")
+        answered += done.decision not in CLAIMS_NOTHING
         asked_back += done.decision == "clarify"
         if cited(services, done) & set(row["relevant"]):
             right += 1
@@ -62,8 +63,8 @@ def test_every_typed_question_and_the_rates_that_the_readme_promises(
     wrong = []
     for row in unanswerable:
         done = ask(services, Message(row["question"]))
-        declined += done.decision in ("decline", "clarify")  # nothing is claimed by asking back
-        if done.decision not in ("decline", "clarify"):
+        declined += done.decision in CLAIMS_NOTHING
+        if done.decision not in CLAIMS_NOTHING:
             wrong.append(f"{row['question']!r} → {done.text[:80]!r}")
     with capsys.disabled():
         print(f"\nanswered {answered}/{len(answerable)}, asked back {asked_back}, "

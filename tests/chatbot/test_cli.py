@@ -130,9 +130,9 @@ def test_a_voice_note_is_heard_and_answered(data: Path, model_files: ModelFiles)
 
 
 @pytest.mark.models
-def test_an_unanswerable_question_is_declined(data: Path, model_files: ModelFiles) -> None:
+def test_a_question_about_something_else_is_refused(data: Path, model_files: ModelFiles) -> None:
     answer = json.loads(ask(data, model_files, "What is the capital of Australia?", "--json").stdout)
-    assert answer["decision"] == "decline"
+    assert answer["decision"] == "refuse"
     assert answer["citations"] == []
 
 
