@@ -6,7 +6,7 @@ token of the same prompt and adapter, with the picture and without. Each figure 
 
 import json
 import multiprocessing
-import resource
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -105,4 +105,6 @@ def _answered_mb(values: dict[str, Any], picture: str) -> float:
     generator = make_generator(settings, ModelStore(settings.models_path, offline=settings.offline))
     list(generator.stream(bench_prompt("What is this?"), images=(Path(picture),), max_new_tokens=8))
     generator.close()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    # getrusage would also count what the parent had before this process was its own
+    status = Path("/proc/self/status").read_text("utf-8")
+    return float(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1000
