@@ -43,12 +43,16 @@ class Frontdesk:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Returns when the models are loaded."""
+    def start(self, **more: str) -> None:
+        """Returns when the models are loaded.
+
+        Args:
+            more: Environment variables of this start.
+        """
         command = [sys.executable, "-m", "app", "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=ROOT, env=self._environment | more, stdout=log, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + READY_S
         while not self._is_ready():

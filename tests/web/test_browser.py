@@ -6,6 +6,7 @@ Questions that match a reviewed answer word for word are answered at once; the o
 import json
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,17 @@ def test_another_visitor_sees_none_of_it(visit: Visits) -> None:
     expect(conversations(other)).to_have_count(0)
 
 
+@pytest.fixture
+def talkative(frontdesk: Frontdesk) -> Iterator[None]:
+    """The language model without its adapter, which is done before anybody could stop it."""
+    frontdesk.stop()
+    frontdesk.start(FRONTDESK_ADAPTER="none")
+    yield
+    frontdesk.stop()
+    frontdesk.start()
+
+
+@pytest.mark.usefixtures("talkative")
 def test_stop_keeps_what_was_said(visit: Visits) -> None:
     page = visit()
     send(page, LONG)
