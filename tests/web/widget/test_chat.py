@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -447,7 +448,7 @@ def test_an_answer_that_comes_while_the_panel_is_closed_is_counted(desk: WidgetD
 def test_a_customer_who_is_signed_in_finds_the_conversation_in_another_browser(
     desk: WidgetDesk, visit: Opens
 ) -> None:
-    claims = {"sub": "customer-1", "exp": int(time.time()) + 600}
+    claims = {"sub": f"customer-{uuid4()}", "exp": int(time.time()) + 600}
     token = jwt.encode(claims, CUSTOMER_SECRET, algorithm="HS256", headers={"kid": "k1"})
     html = desk.page(head=f"<script>window.frontdesk = [(f) => f.identify('{token}')]</script>")
     first = opened(visit(html))
