@@ -47,6 +47,7 @@ def status(page: Page) -> Locator:
 def attach(page: Page, *files: Path) -> None:
     page.locator("#fd-box input[type=file]").first.set_input_files(files)
     expect(page.locator("#fd-box .thumbnail-item")).to_have_count(len(files))
+    expect(page.locator("#fd-box .submit-button")).to_be_enabled()
 
 
 def send(page: Page, text: str) -> None:
