@@ -44,6 +44,7 @@ from chatbot.policy import (
     best_part,
     decide,
     is_unanswered,
+    names_code,
     reconsider,
 )
 from chatbot.privacy import rules_from_settings
@@ -51,6 +52,7 @@ from chatbot.privacy.codes import company_patterns
 from chatbot.prompt import Passage
 from chatbot.question_kind import fits
 from chatbot.screen_search import ReadsImages, screen_images
+from chatbot.screenshot import error_codes
 from chatbot.settings import Settings
 from chatbot.slots import entities, filled, has_slots
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
@@ -58,7 +60,7 @@ from chatbot.templates import Language, say
 from chatbot.text import clean_text
 from chatbot.understand import changes_subject, language_of, questions_in, standalone_query
 from chatbot.wishes import NO_WISHES, Wishes
-from knowledge_base.documents import FaqMatch, RetrievalResult
+from knowledge_base.documents import FaqMatch, RetrievalResult, RetrievedChunk
 from knowledge_base.image_reading import ImageReading
 
 log = logging.getLogger(__name__)
@@ -374,10 +376,12 @@ class Assistant:
         self, turn: _Turn, observation: Observation, generator: TurnGenerator
     ) -> Iterator[StreamEvent]:
         """Ends without a word when the model would rather decline."""
-        passages = [Passage.of(n, c.chunk) for n, c in enumerate(turn.result.chunks[:_PROMPT_PASSAGES], 1)]
+        found = _about_code(turn.result.chunks, turn.decision.code)[:_PROMPT_PASSAGES]
+        passages = [Passage.of(n, c.chunk) for n, c in enumerate(found, 1)]
         since_s = time.perf_counter()
         try:
-            draft = yield from self._begun(turn, observation, passages, generator)
+            similarities = [c.scores.get("dense", 0.0) for c in found]
+            draft = yield from self._begun(turn, observation, passages, similarities, generator)
             if turn.decision.decision is Decision.GENERATE:
                 yield from self._generate(turn, observation, draft, since_s)
         except GenerationError as error:
@@ -394,7 +398,12 @@ class Assistant:
         turn.mark("generate", since_s)
 
     def _begun(
-        self, turn: _Turn, observation: Observation, passages: Sequence[Passage], generator: TurnGenerator
+        self,
+        turn: _Turn,
+        observation: Observation,
+        passages: Sequence[Passage],
+        similarities: Sequence[float],
+        generator: TurnGenerator,
     ) -> Steps[StreamEvent, None, Draft]:
         images = []
         if generator.sees_images:
@@ -408,7 +417,7 @@ class Assistant:
                 observation,
                 images,
                 self._settings,
-                [c.scores.get("dense", 0.0) for c in turn.result.chunks[:_PROMPT_PASSAGES]],
+                similarities,
             )
         except FrontdeskError:
             yield from _announced(turn)
@@ -530,6 +539,25 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
     yield Decided(turn.decision.decision, turn.decision.reasons)
     if turn.decision.decision is Decision.GENERATE:
         yield StatusChanged(Stage.ANSWERING)
+
+
+def _about_code(found: Sequence[RetrievedChunk], code: str) -> Sequence[RetrievedChunk]:
+    """Without passages whose own words are about other error codes, where another passage is about this one.
+
+    An article about several codes has them all in its title, so that each of its sections seems to be about each.
+    """
+    words = [_own_words(Passage.of(1, one.chunk)) for one in found]
+    own = [bool(code) and names_code(text, code) for text in words]
+    if not any(own):
+        return found
+    others = [
+        not mine and bool(error_codes(text.splitlines())) for mine, text in zip(own, words, strict=True)
+    ]
+    return [one for one, other in zip(found, others, strict=True) if not other]
+
+
+def _own_words(passage: Passage) -> str:
+    return f"{passage.title.rpartition(' > ')[2]}\n{passage.text}"
 
 
 def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:

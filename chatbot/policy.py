@@ -257,10 +257,10 @@ def _cjk_pairs(text: str) -> set[str]:
 def _known_code(observation: Observation, result: RetrievalResult) -> str:
     asked = (*observation.error_codes, *_CODE.findall(observation.said))
     texts = [c.chunk.embedding_text for c in result.chunks]
-    return next((code for code in asked if any(_names(text, code) for text in texts)), "")
+    return next((code for code in asked if any(names_code(text, code) for text in texts)), "")
 
 
-def _names(text: str, code: str) -> bool:
+def names_code(text: str, code: str) -> bool:
     """Whether the text holds the code, with or without hyphen; "in 30" is one only where it says IN 30."""
     spelled = r"[\s-]?".join(re.escape(c) for c in re.sub(r"[\s-]", "", code).upper())
     flags = re.NOFLAG if " " in code else re.IGNORECASE

@@ -499,3 +499,17 @@ def test_a_screenshot_is_compared_with_the_images_of_documents(desk: Desk, tmp_p
     done = desk.answer(Message("", (PHOTO,)))
     assert done is not None
     assert len(desk.knowledge_base.compared) == 1
+
+
+def test_a_section_about_another_error_is_no_passage_for_this_one(desk: Desk) -> None:
+    article = "Payment errors WR-501, WR-503"
+    declined = Chunk(
+        "pay#0", "pay", f"{article} > Error WR-501", "The bank did not accept the payment.", 0, 36
+    )
+    mandate = Chunk("pay#1", "pay", f"{article} > Error WR-503", "There is no valid SEPA mandate.", 36, 67)
+    desk.knowledge_base.chunks = (mandate, declined, RETURNS)
+    desk.generator.says = "The bank did not accept the payment. [1]"
+    list(desk.respond("What does error WR-501 mean for a payment?"))
+    prompt = "\n".join(turn.content for turn in desk.generator.prompts[-1])
+    assert "The bank did not accept" in prompt
+    assert "SEPA mandate" not in prompt
