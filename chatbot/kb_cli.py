@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextCol
 from rich.table import Table
 from rich.text import Text
 
+from chatbot.audit_cli import record_command
 from chatbot.cli_errors import err, readable_errors
 from chatbot.errors import FrontdeskError
 from chatbot.logs import start_logging
@@ -45,7 +46,7 @@ def add(
             knowledge_base.add_page(place) if _is_url(place) else knowledge_base.add_path(Path(place), told)
             for place in places
         ]
-    _finish(sum(reports, IngestReport()), as_json)
+    _finish(sum(reports, IngestReport()), as_json, "knowledge-documents-added", ", ".join(places))
 
 
 @kb_app.command("sync")
@@ -63,7 +64,7 @@ def sync(
             report = knowledge_base.sync_site(place, told, adopt=adopt, allow_empty=allow_empty)
         else:
             report = knowledge_base.sync_folder(Path(place), told, adopt=adopt, allow_empty=allow_empty)
-    _finish(report, as_json)
+    _finish(report, as_json, "knowledge-place-synced", place)
 
 
 def _is_url(place: str) -> bool:
@@ -80,6 +81,7 @@ def watch(
     def told(done: IngestReport | FrontdeskError) -> None:
         if isinstance(done, FrontdeskError):
             done = IngestReport(failed=((str(folder), str(done)),))
+        _record(done, "knowledge-place-synced", str(folder))
         _print_report(done, as_json)
 
     with _opened() as knowledge_base:
@@ -147,7 +149,8 @@ def remove(
             missing.append(origin)
         elif origin:
             removed += of_origin
-    _finish(IngestReport(removed=removed, failed=tuple((i, "There is none.") for i in missing)), as_json)
+    report = IngestReport(removed=removed, failed=tuple((i, "There is none.") for i in missing))
+    _finish(report, as_json, "document-removed", ", ".join([*(ids or ()), *([origin] if origin else ())]))
 
 
 @kb_app.command("search")
@@ -255,7 +258,7 @@ def import_(
     """Take in what `export` wrote."""
     with _opened() as knowledge_base, progress(as_json) as told:
         report = knowledge_base.import_from(file, told)
-    _finish(report, as_json)
+    _finish(report, as_json, "knowledge-imported", str(file))
 
 
 @kb_app.command("reindex")
@@ -267,7 +270,7 @@ def reindex(
     """Cut and embed anew from the stored texts, after a change of settings or of the embedder."""
     with _opened() as knowledge_base, progress(as_json) as told:
         report = knowledge_base.reindex(told, everything=everything, source=source)
-    _finish(report, as_json)
+    _finish(report, as_json, "knowledge-reindexed", source)
 
 
 def found_object(result: RetrievalResult) -> dict[str, Any]:
@@ -343,10 +346,19 @@ class _Rate(TextColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
-def _finish(report: IngestReport, as_json: bool) -> None:
+def _finish(report: IngestReport, as_json: bool, action: str, target: str) -> None:
+    with readable_errors():
+        _record(report, action, target)
     _print_report(report, as_json)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _record(report: IngestReport, action: str, target: str) -> None:
+    """Into the audit log, where something has changed."""
+    counts = {name: getattr(report, name) for name in ("added", "updated", "removed")}
+    if any(counts.values()):
+        record_command(load_settings(), action, target, **counts)
 
 
 def _print_report(report: IngestReport, as_json: bool) -> None:

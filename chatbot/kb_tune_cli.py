@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from chatbot.audit_cli import record_command
 from chatbot.cli_errors import readable_errors
 from chatbot.kb_cli import AsJson, out, print_json, progress
 from chatbot.logs import start_logging
@@ -39,6 +40,10 @@ def tune(
             tuned = None if undo else tune_embedder(settings, recipe, use=not measure_only, progress=told)
             if undo:
                 undo_tuning(settings, told)
+        if undo:
+            record_command(settings, "embedder-tuning-undone")
+        elif tuned and tuned.folder:
+            record_command(settings, "embedder-tuned", tuned.folder.name)
     if tuned is None:
         return (
             print_json({"undone": True}) if as_json else out.print("Restart the server to search as before.")

@@ -65,6 +65,17 @@ def test_the_whole_life_of_documents(kb, tmp_path: Path) -> None:
     assert printed(kb("reindex", "--json"))["unchanged"] == 9
     assert printed(kb("remove", "--origin", f"sync:{folder.resolve()}", "--json"))["removed"] == 9
 
+    audit = CliRunner().invoke(cli, ["audit"], env={"FRONTDESK_DATA_DIR": str(tmp_path / "data")}).stdout
+    done = [(e["actor"], e["action"], e["target"], e["details"]) for e in map(json.loads, audit.splitlines())]
+    nothing = {"added": 0, "updated": 0, "removed": 0}
+    line = "(command line)"
+    assert done == [
+        (line, "knowledge-place-synced", str(folder), {**nothing, "added": 9}),
+        (line, "document-removed", "errors, faq:ship", {**nothing, "removed": 2}),
+        (line, "knowledge-imported", str(file), {**nothing, "added": 2}),
+        (line, "document-removed", f"sync:{folder.resolve()}", {**nothing, "removed": 9}),
+    ]
+
 
 def test_a_website_and_a_page_are_addresses(kb) -> None:
     with serving() as site:
