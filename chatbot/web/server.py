@@ -14,6 +14,7 @@ from chatbot.errors import SettingsError
 from chatbot.services import Services
 from chatbot.settings import Settings
 from chatbot.web.loopback import is_loopback
+from chatbot.web.request_heads import HeadLimits
 
 if TYPE_CHECKING:
     from chatbot.web.accounts.desk import AccountDesk
@@ -138,7 +139,7 @@ def run(
     """
     _check_opened(settings)
     listener = _listen(settings.host, settings.port)
-    services = Services(settings, examples, example_images=True)
+    services = Services(settings, examples, prepare=True)
     try:
         app = create_app(services, mounts)
         pages = [("Frontdesk", ""), *((page.title, page.path) for page in app.state.pages)]
@@ -157,7 +158,9 @@ def listen_and_serve(
     app: FastAPI, listener: socket.socket, when_listening: Sequence[Callable[[], object]] = ()
 ) -> None:
     """Serves an application with an API until a signal comes; answers that have begun are finished then."""
-    config = uvicorn.Config(app, log_config=None, log_level="warning", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, http=HeadLimits, log_config=None, log_level="warning", timeout_graceful_shutdown=5
+    )
     server = _Server(config)
     server.when_listening = [*when_listening, app.state.api.runner.start]
     server.when_ending = lambda: app.state.api.close(_FINISH_S)
