@@ -5,6 +5,7 @@ when it is complete, stopped or failed.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Generator as Steps
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,10 @@ class Perceives(Protocol):
 
     def perceive(self, message: Message, vocabulary: Sequence[str] = ()) -> Observation:
         """Reads and hears everything in a message; failures become `Observation.problems`."""
+        ...
+
+    def described(self, observation: Observation) -> Observation:
+        """With a sentence on what each picture shows, where that can be said."""
         ...
 
     def visual_path(self, sha256: str) -> Path:
@@ -188,6 +193,13 @@ class Assistant:
         self._generator = generator
         self._settings = settings
         self._codes = company_patterns(rules_from_settings(settings))
+        self._answering = 0
+        self._lock = threading.Lock()
+
+    @property
+    def answering(self) -> int:
+        """Turns that are being answered now."""
+        return self._answering
 
     def respond(
         self, message: Message, conversation_id: str, visitor_id: str, question_id: str = ""
@@ -209,15 +221,19 @@ class Assistant:
         turn = _Turn(replace(conversation, messages=earlier), time.perf_counter())
         question_id = self._store.add_question(conversation_id, visitor_id, message, question_id)
         stopped = True
+        self._count(1)
         try:
             for warning in warnings:
                 yield self._warn(turn, warning)
-            yield from self._answer(turn, message, question_id)
+            observation = yield from self._perceive(turn, message, question_id)
+            yield from self._answer(turn, observation)
+            yield from self._described(observation, question_id)
             stopped = False
         except FrontdeskError as error:
             log.warning("turn failed", exc_info=error)
             yield self._warn(turn, str(error))
         finally:
+            self._count(-1)
             turn.mark("total", turn.started_s)
             message_id = self._keep(turn, stopped, question_id)  # nothing where a person has the conversation
         yield Done(
@@ -232,6 +248,10 @@ class Assistant:
             turn.options,
         )
 
+    def _count(self, turns: int) -> None:
+        with self._lock:
+            self._answering += turns
+
     def _accepted(self, message: Message) -> tuple[Message, list[str]]:
         text, limit = clean_text(message.text), self._settings.max_message_chars
         warnings = []
@@ -245,8 +265,7 @@ class Assistant:
             )
         return replace(message, text=text), warnings
 
-    def _answer(self, turn: _Turn, message: Message, question_id: str) -> Iterator[StreamEvent]:
-        observation = yield from self._perceive(turn, message, question_id)
+    def _answer(self, turn: _Turn, observation: Observation) -> Iterator[StreamEvent]:
         if self._handoff and self._handoff.is_with_person(turn.conversation.id):
             turn.decision = PolicyDecision(Decision.PERSON, ("a person has the conversation",))
             yield from _announced(turn)
@@ -283,6 +302,8 @@ class Assistant:
         elif kinds:
             yield StatusChanged(Stage.READING)
         observation = self._perceiver.perceive(message, self._knowledge_base.vocabulary())
+        if not self._generator.sees_images:  # words are all that it will know of the pictures
+            observation = self._perceiver.described(observation)
         turn.language = language_of(observation)
         self._store.set_observation(question_id, observation)
         turn.mark("perceive", since_s)
@@ -290,6 +311,13 @@ class Assistant:
         for problem in observation.problems:
             yield self._warn(turn, problem)
         return observation
+
+    def _described(self, observation: Observation, question_id: str) -> Iterator[StreamEvent]:
+        """Says what the pictures show once they are answered: a model that sees them needs no words for it."""
+        described = self._perceiver.described(observation)
+        if described != observation:
+            self._store.set_observation(question_id, described)
+            yield Perceived(described)
 
     def _retrieve(self, turn: _Turn, observation: Observation) -> Steps[StreamEvent, None, Observation]:
         """Decides, and gives what is answered: the message, or the one question of it that something was found for."""

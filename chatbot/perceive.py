@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
+from typing import TypeVar
 
 from chatbot.attachments import AttachmentStore
 from chatbot.errors import AttachmentError, FrontdeskError
@@ -60,6 +61,7 @@ class _Percept:
 Describe = Callable[[Path, str], str]
 """Says what a stored picture shows, beside what was read on it, in a sentence; empty when nothing can be said."""
 _Step = tuple[Stage, Callable[[], _Percept]]
+_Kept = TypeVar("_Kept")
 
 
 def _ignore(_stage: Stage) -> None:
@@ -83,6 +85,7 @@ class Perceiver:
         self._settings = settings
         self._describe = describe
         self._remembered: OrderedDict[str, _Percept] = OrderedDict()
+        self._descriptions: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
     def perceive(
@@ -91,7 +94,7 @@ class Perceiver:
         vocabulary: Sequence[str] = (),
         on_stage: Callable[[Stage], None] = _ignore,
     ) -> Observation:
-        """Everything in a message; what fails becomes a line in `Observation.problems`.
+        """Everything in a message but what its pictures show; what fails becomes a line in `Observation.problems`.
 
         Args:
             vocabulary: Names that speech recognition should expect.
@@ -113,10 +116,18 @@ class Perceiver:
             problems=tuple(problems),
         )
 
+    def described(self, observation: Observation) -> Observation:
+        """With a sentence on what each picture shows, where something has learned to look and none failed."""
+        screens = [
+            s if s.description else replace(s, description=self._description(s)) for s in observation.screens
+        ]
+        return replace(observation, screens=tuple(screens))
+
     def forget(self) -> None:
         """Reads and hears everything anew from here on."""
         with self._lock:
             self._remembered.clear()
+            self._descriptions.clear()
 
     def visual_path(self, sha256: str) -> Path:
         """The stored image that visual tokens are made of."""
@@ -138,7 +149,7 @@ class Perceiver:
             else:
                 percept |= found
         if not failures:  # the disk or memory may be free again next time
-            self._remember(attachment.sha256, percept)
+            self._remember(self._remembered, attachment.sha256, percept)
         return percept, failures
 
     def _in_time(self, attachment: Attachment, stage: Stage, step: Callable[[], _Percept]) -> _Percept | str:
@@ -153,11 +164,11 @@ class Perceiver:
             log.warning("attachment %s was given up after %g s", attachment.sha256, limit_s)
             return _failure(attachment, stage, f"it takes longer than {limit_s:g} seconds. {_SHORTER}")
 
-    def _remember(self, sha256: str, percept: _Percept) -> None:
+    def _remember(self, newest: OrderedDict[str, _Kept], sha256: str, kept: _Kept) -> None:
         with self._lock:
-            self._remembered[sha256] = percept
-            while len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
+            newest[sha256] = kept
+            while len(newest) > _REMEMBERED:
+                newest.popitem(last=False)
 
     def _steps(self, attachment: Attachment, vocabulary: Sequence[str]) -> tuple[_Step, ...]:
         listen: _Step = (Stage.LISTENING, partial(self._listen, attachment, vocabulary))
@@ -178,18 +189,21 @@ class Perceiver:
 
     def _look(self, attachment: Attachment) -> _Percept:
         path = self._stored(attachment)
-        reading = self._screens.read(path, attachment.name, attachment.sha256)
-        return _Percept(screens=(self._described(reading, path),))
+        return _Percept(screens=(self._screens.read(path, attachment.name, attachment.sha256),))
 
-    def _described(self, reading: ScreenReading, path: Path) -> ScreenReading:
-        """A description is worth having and no answer waits for one that fails."""
-        if self._describe is None:
-            return reading
+    def _description(self, reading: ScreenReading) -> str:
+        """A description is worth having, but no turn fails for want of one."""
+        with self._lock:
+            known = self._descriptions.get(reading.visual_sha256)
+        if known is not None or self._describe is None:
+            return known or ""
         try:
-            return replace(reading, description=self._describe(path, reading.text))
+            description = self._describe(self._store.path(reading.visual_sha256), reading.text)
         except FrontdeskError as error:
             log.warning("a picture could not be described: %s", error)
-            return reading
+            return ""
+        self._remember(self._descriptions, reading.visual_sha256, description)
+        return description
 
     def _listen(self, attachment: Attachment, vocabulary: Sequence[str]) -> _Percept:
         path = self._stored(attachment)
@@ -203,11 +217,7 @@ class Perceiver:
             frame = self._store.path(sha256)
             reading = self._screens.read(frame, name, attachment.sha256, visual_sha256=sha256)
             screens.append(replace(reading, time_s=time_s))
-        return _Percept(
-            screens=tuple(
-                self._described(one, self._store.path(one.visual_sha256)) for one in _distinct(screens)
-            )
-        )
+        return _Percept(screens=_distinct(screens))
 
     def _read_text(self, attachment: Attachment) -> _Percept:
         with self._stored(attachment).open(encoding="utf-8-sig") as file:

@@ -3,6 +3,7 @@
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ from knowledge_base.image_reading import ImageReader
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
+_PATIENCE_S = 60.0
+"""How long each thing that is only prepared waits for a moment without customers."""
 EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
 
 
@@ -63,7 +66,8 @@ class Services:
 
     Args:
         examples: Folder of the example company, loaded when the knowledge base is empty.
-        example_images: Also read the images of its articles, after everything is ready: they take longer than all else.
+        prepare: After everything is ready and while nobody is answered, also load what reads screenshots and read the
+            images of the example company's articles: that takes longer than all else.
 
     Attributes:
         when_loaded: Called when the models are loaded.
@@ -73,9 +77,7 @@ class Services:
         StorageError: The data folder cannot be written.
     """
 
-    def __init__(
-        self, settings: Settings, examples: Path | None = None, *, example_images: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, examples: Path | None = None, *, prepare: bool = False) -> None:
         self.settings = settings
         _make_folder(settings.data_dir)
         check_restored(settings.data_dir)
@@ -106,7 +108,7 @@ class Services:
         also = (self.suggester.learn,) if settings.insights.suggestions else ()
         self.insight_watch = InsightWatch(self.insights, settings.insights.look_every_s, also)
         self._examples = examples if settings.example_company else None
-        self._reads_example_images = example_images and settings.knowledge_base.images
+        self._prepares = prepare
         self._closing = threading.Event()
         self._loading: Future[Loaded] = Future()
         self._closers: list[Callable[[], None]] = [
@@ -171,8 +173,8 @@ class Services:
             self._loading.set_result(loaded)
             for call in self.when_loaded:
                 call()
-            if self._reads_example_images:
-                self._read_example_images(loaded.knowledge_base)
+            if self._prepares:
+                self._prepare(loaded)
         except FrontdeskError as error:
             log.error("%s", error)
             self._fail(error)
@@ -184,17 +186,27 @@ class Services:
         if not self._loading.done():
             self._loading.set_exception(error)
 
-    def _read_example_images(self, knowledge_base: KnowledgeBase) -> None:
-        """Takes in the images of the example company's articles; `close` breaks it off, the next start goes on."""
-        if self._examples is None:
-            return
+    def _prepare(self, loaded: Loaded) -> None:
+        """What the first screenshot would wait for; `close` breaks it off, the next start goes on.
 
-        def go_on(done: int, total: int, source: str) -> None:
+        Customers go first: this would take the processor from them for seconds.
+        """
+
+        def go_on(_done: int = 0, _total: int = 0, _source: str = "") -> None:
+            ends_s = time.monotonic() + _PATIENCE_S
+            while loaded.assistant.answering and time.monotonic() < ends_s and not self._closing.wait(0.2):
+                pass
             if self._closing.is_set():
-                raise _BrokenOffError("The images of the example company were not all read.")
+                raise _BrokenOffError("Not everything was prepared.")
 
         try:
-            knowledge_base.add_images(self._examples / EXAMPLE_PARTS[0], go_on)
+            go_on()
+            self._ocr.warm_up()
+            if self._screens:
+                go_on()
+                self._screens.warm_up()
+            if self._examples and self.settings.knowledge_base.images:
+                loaded.knowledge_base.add_images(self._examples / EXAMPLE_PARTS[0], go_on)
         except _BrokenOffError as error:
             log.info("%s", error)
 

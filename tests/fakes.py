@@ -38,6 +38,7 @@ class FakePerceiver:
 
     screens: Mapping[str, ScreenReading] = field(default_factory=dict)
     transcripts: Mapping[str, Transcript] = field(default_factory=dict)
+    describes: bool = False
 
     def perceive(self, message: Message, vocabulary: Sequence[str] = ()) -> Observation:
         hashes = [a.sha256 for a in message.attachments]
@@ -53,6 +54,12 @@ class FakePerceiver:
             tuple(replace(self.screens[h], corrected_text=fixed.get(h)) for h in hashes if h in self.screens),
             problems=(*message.problems, *(f"I could not read {a.name}." for a in unread)),
         )
+
+    def described(self, observation: Observation) -> Observation:
+        if not self.describes:
+            return observation
+        screens = tuple(replace(s, description="A red light.") for s in observation.screens)
+        return replace(observation, screens=screens)
 
     def visual_path(self, sha256: str) -> Path:
         return Path("/stored") / sha256

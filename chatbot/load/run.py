@@ -139,9 +139,12 @@ async def _live(crowd: _Crowd, client: httpx.AsyncClient, url: str, load: Load, 
     crowd.followers.append(asyncio.create_task(customer.follow()))
     while True:  # everybody asks at least once
         turn = await customer.ask(mixture.next())
-        if turn is None or not await _answered(customer, turn, load.patience_s) or time.monotonic() >= ends_s:
+        if turn is None or not await _answered(customer, turn, load.patience_s):
             return
-        await asyncio.sleep(min(mixture.pause_s(load.think_s), max(0.0, ends_s - time.monotonic())))
+        pause_s = mixture.pause_s(load.think_s)
+        if time.monotonic() + pause_s >= ends_s:  # at the end itself all who think would ask at once
+            return
+        await asyncio.sleep(pause_s)
 
 
 async def _answered(customer: Customer, turn: AskedTurn, patience_s: float) -> bool:

@@ -513,3 +513,21 @@ def test_a_section_about_another_error_is_no_passage_for_this_one(desk: Desk) ->
     prompt = "\n".join(turn.content for turn in desk.generator.prompts[-1])
     assert "The bank did not accept" in prompt
     assert "SEPA mandate" not in prompt
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_picture_is_described_after_the_answer_of_a_model_that_sees_it_and_before_that_of_another(
+    desk: Desk, sees: bool
+) -> None:
+    desk.generator.sees_images = sees
+    desk.assistant._perceiver.describes = True
+    events = list(desk.respond(Message(QUESTION, (PHOTO,))))
+    readings = [(i, e.observation.screens[0]) for i, e in enumerate(events) if isinstance(e, Perceived)]
+    said = next(i for i, e in enumerate(events) if isinstance(e, TextDelta))
+    assert [(screen.description, i < said) for i, screen in readings] == (
+        [("", True), ("A red light.", False)] if sees else [("A red light.", True)]
+    )
+    kept = next(m for m in desk.conversation.messages if m.role == "user").observation
+    assert kept is not None
+    assert kept.screens[0].description == "A red light."
+    assert ("A red light." in desk.generator.prompts[-1][-1].content) is not sees

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import chatbot.perceive
 from chatbot.attachments import AttachmentStore
-from chatbot.errors import AttachmentError, FrontdeskError
+from chatbot.errors import AttachmentError, FrontdeskError, GenerationError
 from chatbot.messages import Attachment, Kind, Message, Observation, OcrLine, Segment, Stage, Transcript
 from chatbot.perceive import Perceiver
 from chatbot.screenshot import ScreenReader
@@ -385,3 +385,27 @@ def test_what_takes_too_long_is_given_up_and_the_rest_is_perceived(
         "I could not read the image screen.png: it takes longer than 0.5 seconds. "
         "Please send a smaller one, or type your question.",
     )
+
+
+def test_a_picture_is_described_once_and_a_failure_is_no_description(
+    store: AttachmentStore, settings: Settings
+) -> None:
+    asked: list[str] = []
+
+    def describe(path: Path, seen: str) -> str:
+        asked.append(seen)
+        if len(asked) == 1:
+            raise GenerationError("The engine failed.")
+        return f"{path.stat().st_size} bytes that say {seen}."
+
+    perceiver = Perceiver(store, FakeSpeech(), ScreenReader(FakeOcr()), settings, describe)
+    shot = store.add(picture(0), "shot.png")
+    observation = perceiver.perceive(Message("", (shot,)))
+    assert perceiver.described(observation) == observation
+    described = perceiver.described(observation)
+    assert described.screens[0].description == f"{shot.size_bytes} bytes that say WR-100."
+    assert perceiver.described(observation) == perceiver.described(described) == described
+    assert len(asked) == 2
+    perceiver.forget()
+    perceiver.described(observation)
+    assert len(asked) == 3
