@@ -230,6 +230,32 @@ def test_a_picture_is_shown_read_corrected_and_asked_again(desk: WidgetDesk, vis
     expect(page.locator("frontdesk-widget .said canvas").first).to_be_visible()
 
 
+def test_what_a_picture_shows_is_told_after_the_answer_and_a_correction_being_written_stays(
+    desk: WidgetDesk, visit: Opens
+) -> None:
+    page = opened(visit(headers=strict(desk)))
+    stored = desk.parts.attachments.add(png(), "screen.png").sha256
+    line = OcrLine("Errer WR-204", 0.9, (0, 0, 100, 20))
+    desk.perceiver.screens = {stored: ScreenReading(stored, (line,), 320, 200, ("WR-204",))}
+    desk.generator.sees_images = desk.perceiver.describes = desk.generator.is_held = True
+    try:
+        picked = {"name": "screen.png", "mimeType": "image/png", "buffer": png()}
+        page.locator("frontdesk-widget input[type=file]").set_input_files([picked])
+        expect(page.locator("frontdesk-widget .chips canvas")).to_be_visible()
+        box(page).fill("What does WR-204 mean?")
+        box(page).press("Enter")
+        page.locator("frontdesk-widget .fold summary").click()
+        readings = page.locator("frontdesk-widget .readings")
+        readings.locator("textarea").fill("Error WR-2")
+        expect(readings).not_to_contain_text("A red light.")
+        desk.generator.go_on.release(200)
+        expect(readings).to_contain_text("A red light.")
+        expect(readings.locator("textarea")).to_have_value("Error WR-2")
+    finally:
+        desk.generator.reset()
+        desk.generator.sees_images = desk.perceiver.describes = False
+
+
 def test_files_are_pasted_dropped_and_removed_and_those_that_do_not_fit_are_named(
     desk: WidgetDesk, visit: Opens
 ) -> None:

@@ -68,7 +68,8 @@ export class Thread {
     const { state, text, id } = turn;
     part('question', [text, turn.isCorrection, ids(turn.attachments), turn.files.length], () => this.question(turn));
     part('notes', [turn.problems.join('\n'), state === 'unsent' && turn.error, state === 'sending'], () => this.notes(turn));
-    part('readings', [turn.readings.length, readingSign(turn), id], () => this.readings(turn));
+    part('readings', [turn.readings.length, readingSign(turn), id], () => this.readings(turn, shown));
+    for (let i = 0; i < turn.readings.length; i += 1) shown.looks[i].textContent = look(turn.readings[i]); // in place: a correction may be half written
     part('status', [state, turn.stage, turn.position, Boolean(turn.answer)], () => this.status(turn));
     part('answer', [turn.answer, turn.warnings.join('\n'), turn.citations.length, turn.stopped, state === 'done', state === 'failed' && turn.error], () => this.answer(turn));
     part('sources', [state, turn.citations.length, turn.answerId], () => this.sources(turn, shown));
@@ -116,8 +117,9 @@ export class Thread {
     return h('button', { type: 'button', class: 'text', onclick: () => this.does.retry(turn) }, this.t('retry'));
   }
 
-  readings(turn) {
+  readings(turn, shown) {
     const { t } = this;
+    shown.looks = [];
     if (!turn.readings.length) return h('div');
     const fields = new Map();
     const box = h('div', { class: 'readings' });
@@ -125,7 +127,9 @@ export class Thread {
       const field = h('textarea', { rows: 3, dir: 'auto', 'aria-label': t(reading.kind === 'transcript' ? 'heard' : 'seen') });
       field.value = reading.text;
       fields.set(reading, field);
-      box.append(h('label', null, t(reading.kind === 'transcript' ? 'heard' : 'seen'), reading.is_corrected && ` · ${t('corrected')}`, reading.description && ` · ${reading.description}`), field);
+      const line = h('span');
+      shown.looks[shown.looks.length] = line;
+      box.append(h('label', null, t(reading.kind === 'transcript' ? 'heard' : 'seen'), reading.is_corrected && ` · ${t('corrected')}`, line), field);
     }
     const send = () => {
       const corrections = {};
@@ -256,6 +260,7 @@ export class Thread {
 }
 
 const ids = (attachments) => { let all = ''; for (const a of attachments) all += a.id; return all; };
+const look = (reading) => (reading.description ? ` · ${reading.description}` : '');
 const readingSign = (turn) => { let all = ''; for (const r of turn.readings) all += `${r.attachment_id} ${r.text}\n`; return all; };
 const words = (text) => text.replace(/\*\*|`|^#{1,6} /gm, '');
 
