@@ -570,18 +570,18 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
 
 
 def _about_code(found: Sequence[RetrievedChunk], code: str) -> Sequence[RetrievedChunk]:
-    """Without passages whose own words are about other error codes, where another passage is about this one.
+    """First those whose own words name this error code and no other one: who lists several only mentions each.
 
-    An article about several codes has them all in its title, so that each of its sections seems to be about each.
+    Where there is one that names it, those that are about other codes are left out. An article about several codes has
+    them all in its title, so that each of its sections seems to be about each.
     """
     words = [_own_words(Passage.of(1, one.chunk)) for one in found]
-    own = [bool(code) and names_code(text, code) for text in words]
-    if not any(own):
+    names = [bool(code) and names_code(text, code) for text in words]
+    if not any(names):
         return found
-    others = [
-        not mine and bool(error_codes(text.splitlines())) for mine, text in zip(own, words, strict=True)
-    ]
-    return [one for one, other in zip(found, others, strict=True) if not other]
+    codes = [len(error_codes(text.splitlines())) for text in words]
+    pairs = [(one, mine and n <= 1) for one, mine, n in zip(found, names, codes, strict=True) if mine or not n]
+    return [one for one, _ in sorted(pairs, key=lambda pair: not pair[1])]
 
 
 def _own_words(passage: Passage) -> str:
