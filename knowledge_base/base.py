@@ -430,10 +430,7 @@ class KnowledgeBase:
 
     def document(self, document_id: str) -> Document | None:
         """The document a passage was cut from; for a FAQ passage, question and answer as a document."""
-        if document_id.startswith(FAQ_PREFIX):
-            entry = self.faq(document_id.removeprefix(FAQ_PREFIX))
-            return entry.as_document if entry else None
-        return self._fresh().documents.get(document_id)
+        return self._fresh().document(document_id)
 
     def documents(self) -> Sequence[Document]:
         """All documents in order of id."""

@@ -14,6 +14,8 @@ class KnowledgeBaseSettings(BaseModel):
     """Longest chunk, in the embedder's tokens, title and headings included."""
     chunk_overlap_tokens: int = Field(24, ge=0, le=512)
     """Tokens repeated between neighbouring chunks of one long section."""
+    section_tokens: int = Field(540, ge=0, le=8192)
+    """Longest section shown around a passage that was cut from it, in the embedder's tokens; 0: the passage alone."""
     top_k: int = Field(5, ge=1, le=50)
     """Passages retrieved for one question."""
     candidates: int = Field(120, ge=1, le=500)
