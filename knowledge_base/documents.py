@@ -122,6 +122,7 @@ class RetrievedChunk:
         scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded. `coverage` is
             there only when the embedder cannot read the question's script, and `dense` then equals it. `image` is
             there when an image in the passage is like the screenshot: how sure the same screen is, in [0, 1].
+            `reranker` is there when a cross-encoder looked at it: its relevance in [0, 1], which decides the order.
         folded: Ids of passages that say nearly the same and were left out for it, best first.
         section: The passage with its neighbours, where its section was longer than one passage.
     """

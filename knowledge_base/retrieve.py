@@ -35,6 +35,7 @@ from knowledge_base.lexical import LexicalIndex, Scores, codes
 from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.products import Products
 from knowledge_base.ranking import best
+from knowledge_base.rerank import Reranker
 from knowledge_base.scope import FOR_CUSTOMERS, Filters, scope_of
 from knowledge_base.sections import section_around
 from knowledge_base.settings import KnowledgeBaseSettings
@@ -201,11 +202,16 @@ class Retriever:
     """Hybrid search over the newest snapshot. Safe to use from several threads."""
 
     def __init__(
-        self, embedder: TextEmbedder, snapshot: Callable[[], Snapshot], settings: KnowledgeBaseSettings
+        self,
+        embedder: TextEmbedder,
+        snapshot: Callable[[], Snapshot],
+        settings: KnowledgeBaseSettings,
+        reranker: Reranker | None = None,
     ) -> None:
         self._embedder = embedder
         self._snapshot = snapshot
         self._settings = settings
+        self._reranker = reranker
 
     def retrieve(
         self,
@@ -230,8 +236,9 @@ class Retriever:
             filters: What may be found at all: what does not fit takes nobody's place.
 
         Returns:
-            Passages by fused score, each with the raw `dense` cosine and `bm25` score of the question, the ids of those
-            left out because they say nearly the same, and its section where that was cut; and the nearest FAQ entries.
+            Passages by fused score, before them those that a reranker looked at, by what it says. Each has the raw
+            `dense` cosine and `bm25` score of the question, the ids of those left out because they say nearly the same,
+            and its section where that was cut. And the nearest FAQ entries.
             Nothing when the knowledge base or the question is empty. Where the embedder lacks the question's script,
             `dense` is the share of the question's characters found (also there as `coverage`), and FAQ similarity the
             cosine of characters: both run lower than embeddings' do.
@@ -254,11 +261,18 @@ class Retriever:
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
-        fitting = _fitting_first(fused, snapshot, language, meant)
-        first = fold(fitting, partial(_say_the_same, snapshot), top_k or self._settings.top_k)
+        fit = partial(_fit, snapshot, is_east_asian(language), meant)
+        fitting = _best_first([(int(i), score * fit(int(i))) for i, score in fused])
+        relevance = self._relevance(snapshot, question, fitting)
+        reranked = [*_best_first([(i, value * fit(i)) for i, value in relevance.items()]), *fitting]
+        order = dict.fromkeys(i for i, _ in reranked)
+        scores = dict(fitting)
+        first = fold(
+            ((i, scores[i]) for i in order), partial(_say_the_same, snapshot), top_k or self._settings.top_k
+        )
         chunks = tuple(
             replace(
-                seen.chunk(snapshot, kept, {**alike, **same}.get(kept.place)),
+                seen.chunk(snapshot, kept, {**alike, **same}.get(kept.place), relevance.get(kept.place)),
                 section=self._section(snapshot, kept.place),
             )
             for kept in first
@@ -267,6 +281,16 @@ class Retriever:
             snapshot, np.where(admitted.phrasings, seen.phrasings, _LEFT_OUT), asked, meant, language
         )
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
+
+    def _relevance(
+        self, snapshot: Snapshot, question: str, fitting: Sequence[tuple[int, float]]
+    ) -> dict[int, float]:
+        """What the reranker says of the best passages, by place; a screen without a question is not its matter."""
+        if self._reranker is None or not question:
+            return {}
+        places = [i for i, _ in fitting[: self._settings.reranker_candidates]]
+        found = self._reranker.score(question, [snapshot.chunks[i].embedding_text for i in places])
+        return dict(zip(places, map(float, found), strict=True))
 
     def _section(self, snapshot: Snapshot, i: int) -> Section | None:
         document = snapshot.document(snapshot.chunks[i].document_id)
@@ -340,11 +364,15 @@ class _Sight:
     phrasings: Scores
     is_read: bool = True
 
-    def chunk(self, snapshot: Snapshot, kept: Kept, image: float | None) -> RetrievedChunk:
+    def chunk(
+        self, snapshot: Snapshot, kept: Kept, image: float | None, relevance: float | None
+    ) -> RetrievedChunk:
         i = kept.place
         scores = {"dense": float(self.dense[i]), "bm25": float(self.bm25[i])}
         if image is not None:
             scores["image"] = image
+        if relevance is not None:
+            scores["reranker"] = relevance
         if not self.is_read:
             scores["coverage"] = scores["dense"]
         folded = tuple(snapshot.chunks[j].id for j in kept.folded)
@@ -376,17 +404,14 @@ def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:
     return found
 
 
-def _fitting_first(
-    fused: Sequence[tuple[str, float]], snapshot: Snapshot, language: str, meant: AbstractSet[str]
-) -> list[tuple[int, float]]:
-    """Halves the score of passages in a script the asker may not read, and of those about another product."""
-    asian = is_east_asian(language)
+def _fit(snapshot: Snapshot, asian: bool, meant: AbstractSet[str], i: int) -> float:
+    """Half for a passage in a script the asker may not read, or about another product; else 1."""
+    foreign = is_east_asian(snapshot.chunks[i].language) != asian
+    return 0.5 if foreign or _is_of_another(snapshot.chunk_products[i], meant) else 1.0
 
-    def fitting(i: int, score: float) -> float:
-        foreign = is_east_asian(snapshot.chunks[i].language) != asian
-        return score / 2 if foreign or _is_of_another(snapshot.chunk_products[i], meant) else score
 
-    return sorted(((int(i), fitting(int(i), score)) for i, score in fused), key=lambda pair: -pair[1])
+def _best_first(scored: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+    return sorted(scored, key=lambda pair: -pair[1])
 
 
 def _say_the_same(snapshot: Snapshot, one: int, other: int) -> bool:
