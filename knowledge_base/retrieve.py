@@ -262,14 +262,8 @@ class Retriever:
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
         fit = partial(_fit, snapshot, is_east_asian(language), meant)
-        fitting = _best_first([(int(i), score * fit(int(i))) for i, score in fused])
-        relevance = self._relevance(snapshot, question, fitting)
-        reranked = [*_best_first([(i, value * fit(i)) for i, value in relevance.items()]), *fitting]
-        order = dict.fromkeys(i for i, _ in reranked)
-        scores = dict(fitting)
-        first = fold(
-            ((i, scores[i]) for i in order), partial(_say_the_same, snapshot), top_k or self._settings.top_k
-        )
+        ordered, relevance = self._ordered(snapshot, question, fused, fit)
+        first = fold(ordered, partial(_say_the_same, snapshot), top_k or self._settings.top_k)
         chunks = tuple(
             replace(
                 seen.chunk(snapshot, kept, {**alike, **same}.get(kept.place), relevance.get(kept.place)),
@@ -282,15 +276,25 @@ class Retriever:
         )
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
 
-    def _relevance(
-        self, snapshot: Snapshot, question: str, fitting: Sequence[tuple[int, float]]
-    ) -> dict[int, float]:
-        """What the reranker says of the best passages, by place; a screen without a question is not its matter."""
+    def _ordered(
+        self,
+        snapshot: Snapshot,
+        question: str,
+        fused: Sequence[tuple[str, float]],
+        fit: Callable[[int], float],
+    ) -> tuple[list[tuple[int, float]], dict[int, float]]:
+        """Places with fused scores, best first, and what a reranker said of the first of them.
+
+        A screen without a question is not the reranker's matter.
+        """
+        fitting = _best_first((int(i), score * fit(int(i))) for i, score in fused)
         if self._reranker is None or not question:
-            return {}
-        places = [i for i, _ in fitting[: self._settings.reranker_candidates]]
-        found = self._reranker.score(question, [snapshot.chunks[i].embedding_text for i in places])
-        return dict(zip(places, map(float, found), strict=True))
+            return fitting, {}
+        head = fitting[: self._settings.reranker_candidates]
+        said = self._reranker.score(question, [snapshot.chunks[i].embedding_text for i, _ in head])
+        relevance = {i: float(value) for (i, _), value in zip(head, said, strict=True)}
+        head.sort(key=lambda pair: -relevance[pair[0]] * fit(pair[0]))
+        return head + fitting[len(head) :], relevance
 
     def _section(self, snapshot: Snapshot, i: int) -> Section | None:
         document = snapshot.document(snapshot.chunks[i].document_id)

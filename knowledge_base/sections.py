@@ -21,6 +21,8 @@ def section_around(
     Returns:
         A slice of the text; None where the passage is the whole section, or nothing fits beside it.
     """
+    if not any(_is_beside(chunks, beside, place) for beside in (place - 1, place + 1)):
+        return None  # most are whole, and counting takes longer than the search
     first = last = place
     room = max_tokens - count_tokens(chunks[place].text)
     directions = [1, -1]

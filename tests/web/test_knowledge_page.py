@@ -89,7 +89,7 @@ def test_documents_are_dropped_found_looked_at_and_removed_and_it_is_known_by_wh
     page.locator("#kb-language input").click()
     page.get_by_role("option", name="zh", exact=True).click()
     page.locator("#kb-find").click()
-    expect(page.locator("#kb-found")).to_contain_text("快递多久能到")
+    expect(page.locator("#kb-found")).to_contain_text("退款多久能到")
     expect(page.locator("#kb-found")).not_to_contain_text("Wren manual")
     page.locator("#kb-on textarea, #kb-on input").fill("tomorrow")
     page.locator("#kb-find").click()
