@@ -53,10 +53,10 @@ def say_the_same(one: Chunk, other: Chunk) -> bool:
     """Whether two passages share nearly all runs of three words, and every name, number and negation.
 
     A name is a capitalised word of the title or headings, one inside of a sentence, and any word of a script without
-    capitals; it counts only where the other passage does not have the word at all.
+    capitals. One of a heading must stand in the other's headings, one of the text anywhere in the other passage.
     """
     mine, theirs = _said(one), _said(other)
-    if mine.names - theirs.words or theirs.names - mine.words:
+    if _lacks(mine, theirs) or _lacks(theirs, mine):
         return False
     shared, together = mine.shingles & theirs.shingles, mine.shingles | theirs.shingles
     return len(shared) >= MIN_OVERLAP * len(together)
@@ -65,19 +65,33 @@ def say_the_same(one: Chunk, other: Chunk) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Said:
     words: frozenset[str]
+    heading_words: frozenset[str]
     names: frozenset[str]
+    heading_names: frozenset[str]
     shingles: frozenset[tuple[str, ...]]
+
+
+def _lacks(one: _Said, other: _Said) -> bool:
+    return bool(other.heading_names - one.heading_words or other.names - one.words)
 
 
 @lru_cache(maxsize=2048)
 def _said(chunk: Chunk) -> _Said:
-    headings = " > ".join((chunk.title, *chunk.heading_path))
-    text = _TARGET.sub("]", chunk.text)
-    words = [match[0].lower() for part in (headings, text) for match in _WORD.finditer(part)]
-    names = {*_names(headings, heading=True), *_names(text)}
+    headings, text = " > ".join((chunk.title, *chunk.heading_path)), _TARGET.sub("]", chunk.text)
+    above, below = _words(headings), _words(text)
+    words = above + below
     runs = range(max(1, len(words) - _SHINGLE_WORDS + 1))
-    shingles = frozenset(tuple(words[i : i + _SHINGLE_WORDS]) for i in runs)
-    return _Said(frozenset(words), frozenset(names), shingles)
+    return _Said(
+        frozenset(words),
+        frozenset(above),
+        frozenset(_names(text)),
+        frozenset(_names(headings, heading=True)),
+        frozenset(tuple(words[i : i + _SHINGLE_WORDS]) for i in runs),
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [match[0].lower() for match in _WORD.finditer(text)]
 
 
 def _names(text: str, *, heading: bool = False) -> Iterator[str]:

@@ -44,6 +44,10 @@ def test_small_differences_of_wording_and_markup_are_none(other: Chunk) -> None:
         (passage(WARRANTY), passage(WARRANTY.replace("is left out", "is not left out"))),
         (passage(WARRANTY), passage(WARRANTY.replace("your order", "your Kestrel"))),
         (passage(WARRANTY), passage(WARRANTY[: len(WARRANTY) // 2])),
+        (
+            passage(f"{WARRANTY} Deleted or Present.", "Mailbox", "When it is Present"),
+            passage(f"{WARRANTY} Deleted or Present.", "Mailbox", "When it is Deleted"),
+        ),
         (passage("No.", "Can I pay by card?"), passage("No.", "Can I pay in cash?")),
         (
             passage("保修期为两年，自送达之日起计算。", "保修"),
