@@ -405,7 +405,7 @@ class Assistant:
     ) -> Iterator[StreamEvent]:
         """Ends without a word when the model would rather decline."""
         found = _about_code(turn.result.chunks, turn.decision.code)[:_PROMPT_PASSAGES]
-        passages = [Passage.of(n, c.chunk) for n, c in enumerate(found, 1)]
+        passages = [Passage.of(n, c.chunk, c.whole) for n, c in enumerate(found, 1)]
         since_s = time.perf_counter()
         try:
             similarities = [c.scores.get("dense", 0.0) for c in found]

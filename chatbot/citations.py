@@ -153,7 +153,8 @@ class Citations:
             return known, None
         number = len(self._numbers) + 1
         self._numbers[passage.document_id] = number
-        citation = Citation(number, passage.document_id, passage.title, passage.url, quote, passage.text)
+        shown = passage.shown or passage.text
+        citation = Citation(number, passage.document_id, passage.title, passage.url, quote, shown)
         self.added.append(citation)
         return number, citation
 

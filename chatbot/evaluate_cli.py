@@ -104,6 +104,9 @@ def evaluate_speech(
 @evaluate_app.command("screens")
 def evaluate_screens(
     data: Annotated[Path, typer.Option(help="Folder with articles.jsonl, screens.jsonl and images.")],
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also simpler searches for what is written on the screens.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """From a screenshot to its article: with no picture of the articles indexed, and with all, from changed copies."""
@@ -122,7 +125,9 @@ def evaluate_screens(
         reader = ScreenReader(Ocr(threads=settings.threads))
         models = ModelStore(settings.models_path, offline=settings.offline)
         image_reader = open_image_reader(settings, models)
-        result = measure(data, settings, _embedder(settings), reader, image_reader, progress=told)
+        result = measure(
+            data, settings, _embedder(settings), reader, image_reader, compare=compare, progress=told
+        )
     _show(result, as_json)
 
 

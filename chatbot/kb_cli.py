@@ -194,7 +194,8 @@ def search(
             markup=False,
             highlight=False,
         )
-        out.print(f"   {found.score:.4f}  {scores}", style="dim", markup=False, highlight=False)
+        same = f"  as much as {', '.join(found.folded)}" if found.folded else ""
+        out.print(f"   {found.score:.4f}  {scores}{same}", style="dim", markup=False, highlight=False)
         text = " ".join(found.chunk.text.split())
         shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
         out.print(f"   {shown}", markup=False, highlight=False)
@@ -286,6 +287,8 @@ def found_object(result: RetrievalResult) -> dict[str, Any]:
                 "page": found.chunk.page,
                 "url": found.chunk.url,
                 "text": found.chunk.text,
+                "section": found.whole,
+                "folded": found.folded,
                 "score": found.score,
                 "scores": dict(found.scores),
             }

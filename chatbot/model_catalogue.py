@@ -15,6 +15,7 @@ class Purpose(StrEnum):
     LLM_GGUF = "language model (GGUF)"
     LLM_TORCH = "language model (safetensors or GGUF)"
     EMBEDDER = "text embedder"
+    RERANKER = "reranker"
     SPEECH = "speech recogniser"
     VISION = "vision encoder"
     ENTITIES = "entity recogniser"

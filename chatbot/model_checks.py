@@ -28,6 +28,7 @@ _NEEDS: dict[Purpose, tuple[tuple[str, ...], ...]] = {
         ("*.safetensors",), ("config.json",), ("tokenizer.json", "tokenizer.model", "vocab.json"),
     ),
     Purpose.EMBEDDER: (("*.safetensors", "*/*.safetensors"), ("modules.json",)),
+    Purpose.RERANKER: (("*.safetensors",), ("config.json",), ("tokenizer.json", "vocab.txt")),
     Purpose.SPEECH: (("model.bin",), ("config.json",), ("tokenizer.json",), ("vocabulary.*",)),
     Purpose.VISION: (("*.safetensors",), ("config.json",)),
     Purpose.ENTITIES: (("meta.json",), ("config.cfg",)),

@@ -24,6 +24,7 @@ _PATTERNS = {
     Purpose.LLM_GGUF: ("*.gguf",),
     Purpose.LLM_TORCH: _TORCH,
     Purpose.EMBEDDER: _TORCH,
+    Purpose.RERANKER: _TORCH,
     Purpose.VISION: _TORCH,
     # CTranslate2 calls its own format model.bin; it holds no pickle, and model_checks looks at its first bytes.
     Purpose.SPEECH: ("model.bin", "*.json", "vocabulary.*"),

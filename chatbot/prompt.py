@@ -29,19 +29,24 @@ _QUESTION = "Question:"
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A numbered piece of evidence as the model sees it."""
+    """A numbered piece of evidence as the model sees it.
+
+    Attributes:
+        shown: What a customer who opens the source reads: the text with its section around it.
+    """
 
     number: int
     document_id: str
     title: str
     url: str
     text: str
+    shown: str = ""
 
     @classmethod
-    def of(cls, number: int, chunk: Chunk) -> "Passage":
+    def of(cls, number: int, chunk: Chunk, shown: str = "") -> "Passage":
         """Numbers a retrieved chunk; its headings become part of the title."""
         title = " > ".join((chunk.title, *chunk.heading_path))
-        return cls(number, chunk.document_id.removeprefix(FAQ_PREFIX), title, chunk.url, chunk.text)
+        return cls(number, chunk.document_id.removeprefix(FAQ_PREFIX), title, chunk.url, chunk.text, shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from knowledge_base.atomic import create_atomically
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import Embedder
 from knowledge_base.image_reading import ImageReader
+from knowledge_base.rerank import CrossEncoderReranker, Reranker
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
@@ -238,6 +239,7 @@ class Services:
             embedder,
             self.settings.knowledge_base,
             open_image_reader(self.settings, self.models),
+            open_reranker(self.settings, self.models),
         )
         self._closers.append(knowledge_base.close)
         return knowledge_base
@@ -277,6 +279,16 @@ def open_embedder(settings: Settings, models: ModelStore) -> Embedder:
         return Embedder(tuned, settings.threads)  # its ONNX copy lies beside it and goes with it
     folder = models.resolve(settings.embedder, Purpose.EMBEDDER)
     return Embedder(folder, settings.threads, settings.models_path / "onnx")
+
+
+def open_reranker(settings: Settings, models: ModelStore) -> Reranker | None:
+    """Loads the configured reranker; None where there is none.
+
+    Raises:
+        FrontdeskError: It is missing or no cross-encoder; the text says what to do.
+    """
+    name = settings.knowledge_base.reranker
+    return CrossEncoderReranker(models.resolve(name, Purpose.RERANKER), settings.threads) if name else None
 
 
 def open_image_reader(settings: Settings, models: ModelStore) -> ImageReader | None:

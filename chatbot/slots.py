@@ -73,7 +73,7 @@ def filled(result: RetrievalResult, found: Sequence[Entity]) -> RetrievalResult:
 
 def has_slots(result: RetrievalResult) -> bool:
     """Whether anything that was found has a slot at all."""
-    texts = (*(match.entry.answer for match in result.faq), *(found.chunk.text for found in result.chunks))
+    texts = (*(match.entry.answer for match in result.faq), *(found.whole for found in result.chunks))
     return any(_SLOT.search(text) for text in texts)
 
 
@@ -96,8 +96,10 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def _passage(found: RetrievedChunk, values: Mapping[str, str]) -> RetrievedChunk:
-    if not _SLOT.search(found.chunk.text):
+    if not _SLOT.search(found.whole):
         return found
+    if not _SLOT.search(found.chunk.text):
+        return replace(found, section=None)
     sentences = split_sentences([_filled(found.chunk.text, values)])
     text = "".join(sentence for sentence in sentences if not _SLOT.search(sentence))
-    return replace(found, chunk=replace(found.chunk, text=text))
+    return replace(found, chunk=replace(found.chunk, text=text), section=None)

@@ -26,6 +26,7 @@ from knowledge_base.local_features import LocalFeatures
 from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
 from knowledge_base.records import Record
 from knowledge_base.report import IngestReport, Progress, no_progress
+from knowledge_base.rerank import Reranker
 from knowledge_base.retrieve import MAX_UNKNOWN_SHARE, Retriever, Snapshot
 from knowledge_base.scope import FOR_CUSTOMERS, Filters, public_documents, public_entries
 from knowledge_base.settings import KnowledgeBaseSettings
@@ -58,6 +59,7 @@ class KnowledgeBase:
         embedder: Turns texts into vectors. Each embedder sees only what it embedded itself.
         settings: How documents are cut and searched.
         image_reader: Reads the images that lie beside documents, and screenshots; without one there are no images.
+        reranker: Looks again at the best passages of a question.
 
     Raises:
         IndexUnavailableError: The folder cannot be opened or read.
@@ -69,6 +71,7 @@ class KnowledgeBase:
         embedder: TextEmbedder,
         settings: KnowledgeBaseSettings,
         image_reader: ImageReader | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self._folder = folder
         self._embedder = embedder
@@ -85,7 +88,7 @@ class KnowledgeBase:
         self._changed_file = folder / f"changed-{embedder.id}"
         self._file_lock = filelock.FileLock(folder / LOCK_FILE, timeout=LOCK_TIMEOUT_S)
         self._writing = threading.Lock()
-        self._retriever = Retriever(embedder, self._fresh, settings)
+        self._retriever = Retriever(embedder, self._fresh, settings, reranker)
         self._items: dict[str, Item] = {}
         self._images: HeldImages = {}
         self._reload()
@@ -430,10 +433,7 @@ class KnowledgeBase:
 
     def document(self, document_id: str) -> Document | None:
         """The document a passage was cut from; for a FAQ passage, question and answer as a document."""
-        if document_id.startswith(FAQ_PREFIX):
-            entry = self.faq(document_id.removeprefix(FAQ_PREFIX))
-            return entry.as_document if entry else None
-        return self._fresh().documents.get(document_id)
+        return self._fresh().document(document_id)
 
     def documents(self) -> Sequence[Document]:
         """All documents in order of id."""

@@ -105,6 +105,15 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """What stands around a passage under the same headings: `document.text[start:end] == text`, the passage in it."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievedChunk:
     """A chunk with its fused score (higher is better) and how each ranking saw it.
 
@@ -113,11 +122,21 @@ class RetrievedChunk:
         scores: Raw scores by ranking: `dense` is cosine similarity in [-1, 1], `bm25` is unbounded. `coverage` is
             there only when the embedder cannot read the question's script, and `dense` then equals it. `image` is
             there when an image in the passage is like the screenshot: how sure the same screen is, in [0, 1].
+            `reranker` is there when a cross-encoder looked at it: its relevance in [0, 1], which decides the order.
+        folded: Ids of passages that say nearly the same and were left out for it, best first.
+        section: The passage with its neighbours, where its section was longer than one passage.
     """
 
     chunk: Chunk
     score: float
     scores: Mapping[str, float] = field(default_factory=dict)
+    folded: tuple[str, ...] = ()
+    section: Section | None = None
+
+    @property
+    def whole(self) -> str:
+        """The section as far as it is there, else the passage: what a reader is shown."""
+        return self.section.text if self.section else self.chunk.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ of every passage is known, and a search never sees half an ingest.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ from knowledge_base.documents import (
     FaqMatch,
     RetrievalResult,
     RetrievedChunk,
+    Section,
 )
+from knowledge_base.duplicates import MIN_COSINE, Kept, fold, say_the_same
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.image_reading import ImageReading
@@ -33,7 +35,9 @@ from knowledge_base.lexical import LexicalIndex, Scores, codes
 from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.products import Products
 from knowledge_base.ranking import best
+from knowledge_base.rerank import Reranker
 from knowledge_base.scope import FOR_CUSTOMERS, Filters, scope_of
+from knowledge_base.sections import section_around
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.text import guess_language, is_east_asian
 
@@ -152,6 +156,13 @@ class Snapshot:
             scopes=Scopes.of(items),
         )
 
+    def document(self, document_id: str) -> Document | None:
+        """What a passage was cut from; for a FAQ passage, question and answer as a document."""
+        if document_id.startswith(FAQ_PREFIX):
+            entry = self.faq.get(document_id.removeprefix(FAQ_PREFIX))
+            return entry.as_document if entry else None
+        return self.documents.get(document_id)
+
     @cached_property
     def answers(self) -> tuple[Places, Places, Places]:
         """Passages that are FAQ answers, the place of each one's entry in `faq`, and that of each phrasing's."""
@@ -191,11 +202,16 @@ class Retriever:
     """Hybrid search over the newest snapshot. Safe to use from several threads."""
 
     def __init__(
-        self, embedder: TextEmbedder, snapshot: Callable[[], Snapshot], settings: KnowledgeBaseSettings
+        self,
+        embedder: TextEmbedder,
+        snapshot: Callable[[], Snapshot],
+        settings: KnowledgeBaseSettings,
+        reranker: Reranker | None = None,
     ) -> None:
         self._embedder = embedder
         self._snapshot = snapshot
         self._settings = settings
+        self._reranker = reranker
 
     def retrieve(
         self,
@@ -220,10 +236,12 @@ class Retriever:
             filters: What may be found at all: what does not fit takes nobody's place.
 
         Returns:
-            Passages by fused score, each with the raw `dense` cosine and `bm25` score of the question, and the
-            nearest FAQ entries. Nothing when the knowledge base or the question is empty. Where the embedder lacks
-            the question's script, `dense` is the share of the question's characters found (also there as
-            `coverage`), and FAQ similarity the cosine of characters: both run lower than embeddings' do.
+            Passages by fused score, before them those that a reranker looked at, by what it says. Each has the raw
+            `dense` cosine and `bm25` score of the question, the ids of those left out because they say nearly the same,
+            and its section where that was cut. And the nearest FAQ entries.
+            Nothing when the knowledge base or the question is empty. Where the embedder lacks the question's script,
+            `dense` is the share of the question's characters found (also there as `coverage`), and FAQ similarity the
+            cosine of characters: both run lower than embeddings' do.
         """
         snapshot = self._snapshot()
         question, screen = query.strip()[:_MAX_QUERY_CHARS], extra.strip()
@@ -243,12 +261,48 @@ class Retriever:
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
-        first = _fitting_first(fused, snapshot, language, meant)[: top_k or self._settings.top_k]
-        chunks = tuple(seen.chunk(snapshot, i, score, {**alike, **same}.get(i)) for i, score in first)
+        fit = partial(_fit, snapshot, is_east_asian(language), meant)
+        ordered, relevance = self._ordered(snapshot, question, fused, fit)
+        first = fold(ordered, partial(_say_the_same, snapshot), top_k or self._settings.top_k)
+        chunks = tuple(
+            replace(
+                seen.chunk(snapshot, kept, {**alike, **same}.get(kept.place), relevance.get(kept.place)),
+                section=self._section(snapshot, kept.place),
+            )
+            for kept in first
+        )
         faq = _faq_matches(
             snapshot, np.where(admitted.phrasings, seen.phrasings, _LEFT_OUT), asked, meant, language
         )
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
+
+    def _ordered(
+        self,
+        snapshot: Snapshot,
+        question: str,
+        fused: Sequence[tuple[str, float]],
+        fit: Callable[[int], float],
+    ) -> tuple[list[tuple[int, float]], dict[int, float]]:
+        """Places with fused scores, best first, and what a reranker said of the first of them.
+
+        A screen without a question is not the reranker's matter.
+        """
+        fitting = _best_first((int(i), score * fit(int(i))) for i, score in fused)
+        if self._reranker is None or not question:
+            return fitting, {}
+        head = fitting[: self._settings.reranker_candidates]
+        said = self._reranker.score(question, [snapshot.chunks[i].embedding_text for i, _ in head])
+        relevance = {i: float(value) for (i, _), value in zip(head, said, strict=True)}
+        head.sort(key=lambda pair: -relevance[pair[0]] * fit(pair[0]))
+        return head + fitting[len(head) :], relevance
+
+    def _section(self, snapshot: Snapshot, i: int) -> Section | None:
+        document = snapshot.document(snapshot.chunks[i].document_id)
+        if document is None:
+            return None
+        return section_around(
+            snapshot.chunks, i, document.text, self._embedder.count_tokens, self._settings.section_tokens
+        )
 
     def _image_matches(
         self, snapshot: Snapshot, images: Sequence[ImageReading], admitted: Admitted
@@ -314,13 +368,19 @@ class _Sight:
     phrasings: Scores
     is_read: bool = True
 
-    def chunk(self, snapshot: Snapshot, i: int, score: float, image: float | None) -> RetrievedChunk:
+    def chunk(
+        self, snapshot: Snapshot, kept: Kept, image: float | None, relevance: float | None
+    ) -> RetrievedChunk:
+        i = kept.place
         scores = {"dense": float(self.dense[i]), "bm25": float(self.bm25[i])}
         if image is not None:
             scores["image"] = image
+        if relevance is not None:
+            scores["reranker"] = relevance
         if not self.is_read:
             scores["coverage"] = scores["dense"]
-        return RetrievedChunk(snapshot.chunks[i], score, scores)
+        folded = tuple(snapshot.chunks[j].id for j in kept.folded)
+        return RetrievedChunk(snapshot.chunks[i], kept.score, scores, folded)
 
 
 def _with_images(
@@ -348,17 +408,25 @@ def _by_phrasing(snapshot: Snapshot, similarities: Scores) -> Scores:
     return found
 
 
-def _fitting_first(
-    fused: Sequence[tuple[str, float]], snapshot: Snapshot, language: str, meant: AbstractSet[str]
-) -> list[tuple[int, float]]:
-    """Halves the score of passages in a script the asker may not read, and of those about another product."""
-    asian = is_east_asian(language)
+def _fit(snapshot: Snapshot, asian: bool, meant: AbstractSet[str], i: int) -> float:
+    """Half for a passage in a script the asker may not read, or about another product; else 1."""
+    foreign = is_east_asian(snapshot.chunks[i].language) != asian
+    return 0.5 if foreign or _is_of_another(snapshot.chunk_products[i], meant) else 1.0
 
-    def fitting(i: int, score: float) -> float:
-        foreign = is_east_asian(snapshot.chunks[i].language) != asian
-        return score / 2 if foreign or _is_of_another(snapshot.chunk_products[i], meant) else score
 
-    return sorted(((int(i), fitting(int(i), score)) for i, score in fused), key=lambda pair: -pair[1])
+def _best_first(scored: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
+    return sorted(scored, key=lambda pair: -pair[1])
+
+
+def _say_the_same(snapshot: Snapshot, one: int, other: int) -> bool:
+    """Whether two passages are near-duplicates that hold for the same products."""
+    scopes = snapshot.scopes
+    products = [scopes.distinct[scopes.of_chunks[i]].products for i in (one, other)]
+    return (
+        products[0] == products[1]
+        and float(snapshot.chunk_vectors[one] @ snapshot.chunk_vectors[other]) >= MIN_COSINE
+        and say_the_same(snapshot.chunks[one], snapshot.chunks[other])
+    )
 
 
 def _is_of_another(named: AbstractSet[str], meant: AbstractSet[str]) -> bool:

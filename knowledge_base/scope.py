@@ -107,8 +107,13 @@ def public_entries(entries: Iterable[FaqEntry]) -> list[FaqEntry]:
     return [entry for entry in entries if FOR_CUSTOMERS.admit(scope_of(entry))]
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """The names of a list as front matter writes it, separated by commas or semicolons."""
+    return tuple(name.strip() for name in text.replace(";", ",").split(",") if name.strip())
+
+
 def _names(text: str) -> frozenset[str]:
-    return frozenset(name.strip().casefold() for name in text.replace(";", ",").split(",") if name.strip())
+    return frozenset(name.casefold() for name in names_in(text))
 
 
 def _checked_day(text: str, field: str, name: str) -> date:

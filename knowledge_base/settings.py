@@ -14,6 +14,8 @@ class KnowledgeBaseSettings(BaseModel):
     """Longest chunk, in the embedder's tokens, title and headings included."""
     chunk_overlap_tokens: int = Field(24, ge=0, le=512)
     """Tokens repeated between neighbouring chunks of one long section."""
+    section_tokens: int = Field(540, ge=0, le=8192)
+    """Longest section shown around a passage that was cut from it, in the embedder's tokens; 0: the passage alone."""
     top_k: int = Field(5, ge=1, le=50)
     """Passages retrieved for one question."""
     candidates: int = Field(120, ge=1, le=500)
@@ -22,6 +24,11 @@ class KnowledgeBaseSettings(BaseModel):
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
+    reranker: str = ""
+    """Cross-encoder that looks again at the best passages: local folder or hub id (sentence-transformers format, one
+    label); none when unset. It runs in torch and costs memory and, for each question, time."""
+    reranker_candidates: int = Field(20, ge=1, le=200)
+    """Passages that the reranker looks at; the others keep their order after these."""
     images: bool = True
     """Keep the images beside Markdown and HTML documents and inside of PDF, Word, PowerPoint and EPUB files, and find
     them by screenshots; costs a second or two for each image once."""

@@ -44,10 +44,10 @@ def evaluate_retrieval(
     with temporary_knowledge_base(settings, embedder) as knowledge_base:
         take_in_articles(knowledge_base, data)
         found = outcomes(partial(search_documents, knowledge_base), queries)
-        compared = _compared(knowledge_base.snapshot(), embedder, queries) if compare else {}
+        compared = compared_with(knowledge_base.snapshot(), embedder, queries) if compare else {}
         titles = {document.id: document.title for document in knowledge_base.documents()}
         passages = knowledge_base.stats().chunks
-    rows = [_row(i, found, compared) for i in range(len(queries))]
+    rows = [row_of(i, found, compared) for i in range(len(queries))]
     measure = means_over(rows)
     return Evaluation(
         "retrieval",
@@ -65,9 +65,10 @@ def evaluate_retrieval(
     )
 
 
-def _compared(
+def compared_with(
     snapshot: Snapshot, embedder: TextEmbedder, queries: Sequence[Query]
 ) -> dict[str, Sequence[Outcome]]:
+    """What simpler searches over the same passages find, by name; LangChain's only where it is installed."""
     found: dict[str, Sequence[Outcome]] = {
         name: outcomes(search, queries) for name, search in rival_searches(snapshot, embedder).items()
     }
@@ -106,7 +107,8 @@ def _documents(snapshot: Snapshot, search: Callable[[str], Sequence[str]], quest
     return list(dict.fromkeys(snapshot.chunks[int(i)].document_id for i in search(question)))
 
 
-def _row(i: int, found: Sequence[Outcome], compared: Mapping[str, Sequence[Outcome]]) -> Mapping[str, float]:
+def row_of(i: int, found: Sequence[Outcome], compared: Mapping[str, Sequence[Outcome]]) -> dict[str, float]:
+    """The figures of one question: the product's, those of each other search, and what is gained over it."""
     row = dict(found[i].metrics)
     for name, others in compared.items():
         other = others[i].metrics

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chatbot.errors import AttachmentError, InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
+from chatbot.evaluation.retrieval import compared_with, row_of
 from chatbot.evaluation.rows import Row, read_rows
 from chatbot.evaluation.same_screens import ArticleImage, SameScreens, told
 from chatbot.evaluation.temporary import take_in_articles, temporary_knowledge_base
@@ -44,12 +45,15 @@ def evaluate_screens(
     reader: ScreenReader,
     image_reader: ImageReader | None = None,
     *,
+    compare: bool = False,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Reads every screenshot and searches with what is on it.
 
     Args:
         image_reader: For *same screen again*; left out without one.
+        compare: Also ask simpler searches for what is written on the screens, as `evaluate_retrieval` does; their
+            figures are `unseen_bm25_…` and so on.
         progress: Called before each image that is read.
 
     Returns:
@@ -73,7 +77,11 @@ def evaluate_screens(
         found = outcomes(lambda text: search_documents(knowledge_base, "", extra=text), queries)
         titles = {document.id: document.title for document in knowledge_base.documents()}
         snapshot = knowledge_base.snapshot()
-    figures = [{f"unseen_{name}": value for name, value in row.metrics.items()} for row in found]
+        compared = compared_with(snapshot, embedder, queries) if compare else {}
+    figures = [
+        {f"unseen_{name}": value for name, value in row_of(i, found, compared).items()}
+        for i in range(len(found))
+    ]
     if image_reader:
         again = SameScreens(snapshot, embedder, settings.knowledge_base, image_reader)
         images = [
@@ -93,7 +101,12 @@ def evaluate_screens(
             "ms_per_screen": read_ms,
         },
         intervals(measure, len(rows)),
-        {"embedder": embedder.id, "articles": len(titles), "passages": len(snapshot.chunks)},
+        {
+            "embedder": embedder.id,
+            "articles": len(titles),
+            "passages": len(snapshot.chunks),
+            "compared": sorted(compared),
+        },
         worst([_miss(row, one, titles) for row, one in zip(rows, found, strict=True) if _missed(one)]),
     )
 

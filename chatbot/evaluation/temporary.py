@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatbot.errors import InputError
+from chatbot.models import ModelStore
+from chatbot.services import open_reranker
 from chatbot.settings import Settings
 from knowledge_base.base import KnowledgeBase
 from knowledge_base.embed import TextEmbedder
@@ -13,10 +15,11 @@ from knowledge_base.embed import TextEmbedder
 
 @contextmanager
 def temporary_knowledge_base(settings: Settings, embedder: TextEmbedder) -> Iterator[KnowledgeBase]:
-    """An empty knowledge base with the settings of the product; never on its Chroma server."""
+    """An empty knowledge base with the settings and the reranker of the product; never on its Chroma server."""
     own = settings.knowledge_base.model_copy(update={"chroma_url": ""})
     with tempfile.TemporaryDirectory(prefix="frontdesk-evaluate-", ignore_cleanup_errors=True) as folder:
-        knowledge_base = KnowledgeBase(Path(folder) / "chroma", embedder, own)
+        reranker = open_reranker(settings, ModelStore(settings.models_path, offline=settings.offline))
+        knowledge_base = KnowledgeBase(Path(folder) / "chroma", embedder, own, reranker=reranker)
         try:
             yield knowledge_base
         finally:

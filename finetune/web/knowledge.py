@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from knowledge_base.entries import Entry
 from knowledge_base.faq_table import entry_of_row
 from knowledge_base.files import SourceFile
 from knowledge_base.report import IngestReport, Progress, no_progress
-from knowledge_base.scope import FOR_CUSTOMERS, Filters
+from knowledge_base.scope import CUSTOMERS, FOR_CUSTOMERS, Filters, names_in
 
 log = logging.getLogger(__name__)
 _LISTED = 200
@@ -66,6 +66,15 @@ class OpenQuestion:
     phrasings: tuple[str, ...]
     times: int
     last_asked: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What documents say of whom they are for, each once, in order: what a search can be filtered by."""
+
+    languages: tuple[str, ...]
+    products: tuple[str, ...]
+    audiences: tuple[str, ...]
 
 
 class KnowledgeDesk:
@@ -146,6 +155,22 @@ class KnowledgeDesk:
         fitting = [entry for entry in knowledge_base.entries() if _fits(entry, wanted)]
         listed = fitting[begin : begin + count]
         return Listing(tuple(listed), len(fitting), knowledge_base.stats())
+
+    def choices(self) -> Choices:
+        """Languages, products and audiences that occur, the customers left out of these."""
+        entries = self._opened().entries()
+        scopes = [
+            (e.language, names_in(e.product), {name.lower() for name in names_in(e.audience)})
+            for e in entries
+        ]
+        languages = {language for language, _, _ in scopes}
+        products = {name.casefold(): name for _, names, _ in scopes for name in names}
+        audiences = {name for _, _, names in scopes for name in names} - {CUSTOMERS}
+        return Choices(
+            tuple(sorted(languages)),
+            tuple(sorted(products.values(), key=str.casefold)),
+            tuple(sorted(audiences)),
+        )
 
     def show(self, document_id: str) -> Shown | None:
         """One document; None when it is not there any more."""
@@ -241,6 +266,21 @@ class KnowledgeDesk:
         if report.failed:
             raise InputError(report.failed[0][1])
         return entry
+
+
+def filters_of(
+    language: str = "", product: str = "", audience: str = CUSTOMERS, on: str = "", *, any_time: bool = False
+) -> Filters:
+    """Filters as they were typed or chosen; empty ones leave nothing out.
+
+    Raises:
+        InputError: The day is none.
+    """
+    try:
+        day = date.fromisoformat(on.strip()) if on.strip() else None
+    except ValueError as error:
+        raise InputError(f"{on.strip()[:40]!r} is no date.", "Write it like 2026-12-31.") from error
+    return Filters(language, product, audience, day, any_time)
 
 
 def web_address(place: str) -> str:

@@ -148,8 +148,10 @@ def _passage(found: RetrievedChunk, place: int, language: Language) -> str:
         facts.append(label.format(value=f"{value:.2f}"))
     if chunk.page:
         facts.append(words["kb_page"].format(page=chunk.page))
+    if found.folded:
+        facts.append(words["kb_folded"].format(ids=", ".join(found.folded)))
     title = f"{place}. {' › '.join((chunk.title, *chunk.heading_path))}"
-    return _card(title, [*facts, chunk.document_id], chunk.text)
+    return _card(title, [*facts, chunk.document_id], found.whole)
 
 
 def _card(title: str, facts: list[str], text: str) -> str:

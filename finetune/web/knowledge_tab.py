@@ -8,7 +8,7 @@ import gradio as gr
 
 from chatbot.web.ui.page_audit import PageAudit
 from chatbot.web.ui.repeated import repeated
-from finetune.web.knowledge import KnowledgeDesk, OpenQuestion
+from finetune.web.knowledge import KnowledgeDesk, OpenQuestion, filters_of
 from finetune.web.knowledge_html import (
     found_html,
     listing_html,
@@ -19,6 +19,7 @@ from finetune.web.knowledge_html import (
 from finetune.web.parts import I18N, QUIET, SLOW, errors_shown, language_of, status_html, words_of
 from finetune.web.watched import Ended, watched
 from knowledge_base.report import IngestReport, Progress
+from knowledge_base.scope import CUSTOMERS
 
 
 class KnowledgeTab:
@@ -62,6 +63,20 @@ class KnowledgeTab:
             height=110,
             elem_id="kb-screenshot",
         )
+        with gr.Accordion(I18N("kb_filters"), open=False, elem_id="kb-filters"), gr.Row():
+            self.language, self.product, self.audience = (
+                gr.Dropdown(
+                    [value],
+                    value=value,
+                    label=I18N(f"kb_{name}"),
+                    filterable=False,
+                    min_width=160,
+                    elem_id=f"kb-{name}",
+                )
+                for name, value in (("language", ""), ("product", ""), ("audience", CUSTOMERS))
+            )
+            self.on = gr.Textbox(label=I18N("kb_on"), max_lines=1, min_width=160, elem_id="kb-on")
+            self.any_time = gr.Checkbox(label=I18N("kb_any_time"), min_width=160, elem_id="kb-any-time")
         self.found = gr.HTML(padding=False, elem_id="kb-found")
 
     def _documents(self) -> None:
@@ -98,13 +113,13 @@ class KnowledgeTab:
             self.kept = gr.HTML(status_html(""), padding=False, elem_id="kb-kept")
 
     def _wire(self) -> None:
-        listed = [self.table, self.chosen, self.preview, self.delete, self.confirm]
+        listed = self._listing()
         changed = [*listed, self.status, self.report, self.drop, self.sync]
         self.drop.upload(self._take, [self.drop, self.filter, self.chosen], changed, **QUIET)
         self.sync.click(self._sync, [self.place, self.filter, self.chosen], changed, **QUIET)
         gr.on([self.filter.submit, self.filter.blur], self._list, [self.filter, self.chosen], listed, **QUIET)
         self.chosen.input(self._choose, self.chosen, [self.preview, self.delete, self.confirm], **QUIET)
-        asked = [self.question, self.screenshot]
+        asked = [self.question, self.screenshot, *self._filters(), self.on, self.any_time]
         gr.on(
             [self.find.click, self.question.submit, self.screenshot.upload],
             self._find,
@@ -127,9 +142,15 @@ class KnowledgeTab:
             **SLOW,
         )
 
+    def _filters(self) -> list[gr.Dropdown]:
+        return [self.language, self.product, self.audience]
+
+    def _listing(self) -> list[Any]:
+        return [self.table, self.chosen, self.preview, self.delete, self.confirm, *self._filters()]
+
     def load(self, tab: gr.Tab) -> None:
         """Fills it when it is opened: before, nobody needs to wait for the models."""
-        listed = [self.table, self.chosen, self.preview, self.delete, self.confirm]
+        listed = self._listing()
         waiting = [self.open_table, self.asked, self.open_questions]
         tab.select(self._open, [self.filter, self.chosen], [*listed, *waiting, self.status], **QUIET)
 
@@ -154,7 +175,22 @@ class KnowledgeTab:
             self.table: listing_html(listing, language_of(request)),
             self.chosen: gr.Dropdown(choices=choices, value=kept, visible=bool(choices)),
             **self._chosen(kept, request),
+            **self._choices(request),
         }
+
+    def _choices(self, request: gr.Request) -> dict[Any, Any]:
+        found, words = self._desk.choices(), words_of(request)
+        every = [(words["kb_every"], "")]
+        named = {
+            self.language: every + [(name, name) for name in found.languages],
+            self.product: every + [(name, name) for name in found.products],
+            self.audience: [
+                (words["kb_customers"], CUSTOMERS),
+                *((name, name) for name in found.audiences),
+                *every,
+            ],
+        }
+        return {chosen: gr.Dropdown(choices=choices) for chosen, choices in named.items()}
 
     def _chosen(self, chosen: str | None, request: gr.Request) -> dict[Any, Any]:
         shown = self._desk.show(chosen) if chosen else None
@@ -223,9 +259,20 @@ class KnowledgeTab:
         finally:
             yield {self.status: status_html(""), self.sync: gr.Button(interactive=True)}
 
-    def _find(self, question: str, screenshot: str | None, request: gr.Request) -> tuple[str, None]:
+    def _find(
+        self,
+        question: str,
+        screenshot: str | None,
+        language: str | None,
+        product: str | None,
+        audience: str | None,
+        on: str,
+        any_time: bool,
+        request: gr.Request,
+    ) -> tuple[str, None]:
         with errors_shown(request):
-            result = self._desk.find(question or "", screenshot or "")
+            filters = filters_of(language or "", product or "", audience or "", on or "", any_time=any_time)
+            result = self._desk.find(question or "", screenshot or "", filters=filters)
             return found_html(result, language_of(request), self._desk.small_picture), None
 
     def _remove(self, chosen: str | None, words: str, request: gr.Request) -> dict[Any, Any]:

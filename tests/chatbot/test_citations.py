@@ -1,5 +1,7 @@
 """What may be shown, and where it is from: no fact that the passages do not hold ever passes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -251,3 +253,13 @@ def test_a_sentence_of_the_evidence_itself_always_passes(words: list[str]) -> No
 def test_a_quote_is_verbatim_whatever_the_sentence(passage: Passage, sentence: str) -> None:
     assert best_quote(sentence, passage) in passage.text
     assert opening(passage) in passage.text
+
+
+def test_who_opens_a_source_reads_its_section_and_the_quote_stands_in_it() -> None:
+    whole = f"{RETURNS.text} It must be in its box."
+    _, citation = Citations().cite(replace(RETURNS, shown=whole), RETURNS.text)
+    assert citation is not None
+    assert (citation.quote, citation.passage) == (RETURNS.text, whole)
+    _, alone = Citations().cite(RETURNS, RETURNS.text)
+    assert alone is not None
+    assert alone.passage == RETURNS.text

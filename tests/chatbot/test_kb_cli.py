@@ -121,6 +121,21 @@ def test_people_read_tables_and_passages(kb, tmp_path: Path) -> None:
     assert "3 documents" in kb("stats").output
 
 
+def test_a_search_names_what_says_the_same_and_gives_the_section(kb, tmp_path: Path) -> None:
+    steps = " ".join(f"Step {n} is done with the button of colour {n}." for n in range(1, 40))
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    for name in ("page", "manual"):
+        (folder / f"{name}.md").write_text(f"# Guide\n\n{steps}\n", encoding="utf-8")
+    kb("add", str(folder))
+    (first, *_) = printed(kb("search", "colour 20", "--json"))["chunks"]
+    assert first["section"] == steps
+    assert first["text"] != steps
+    (other,) = first["folded"]
+    assert {first["document_id"], other.partition("#")[0]} == {"page", "manual"}
+    assert f"as much as {other}" in kb("search", "colour 20").output
+
+
 def test_a_search_is_filtered(kb, tmp_path: Path) -> None:
     folder = write_help_centre(tmp_path / "help")
     front = "---\ntitle: Secret\naudience: internal\nvalid_until: 2020-06-30\nproduct: Wren Dot\n---\n"

@@ -35,6 +35,7 @@ def folder_with(folder: Path, **files: bytes) -> Path:
 USABLE = {
     Purpose.LLM_TORCH: {"model__safetensors": SAFETENSORS, "config__json": b"{}", "tokenizer__json": b"{}"},
     Purpose.EMBEDDER: {"model__safetensors": SAFETENSORS, "config__json": b"{}", "modules__json": b"[]"},
+    Purpose.RERANKER: {"model__safetensors": SAFETENSORS, "config__json": b"{}", "tokenizer__json": b"{}"},
     Purpose.SPEECH: {
         "model__bin": b"\x06\x00", "config__json": b"{}", "tokenizer__json": b"{}", "vocabulary__txt": b"a",
     },

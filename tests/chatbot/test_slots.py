@@ -1,5 +1,7 @@
 """What customers name, and reviewed answers that say it back."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from chatbot.messages import Observation, OcrLine, ScreenReading
 from chatbot.privacy import PrivacyRules
 from chatbot.privacy.codes import company_patterns
 from chatbot.slots import Entity, entities, filled, has_slots
-from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk
+from knowledge_base.documents import Chunk, FaqEntry, FaqMatch, RetrievalResult, RetrievedChunk, Section
 
 CODES = company_patterns(PrivacyRules())
 ORDER = Entity("order_id", "WF-90417733", 0.99)
@@ -65,6 +67,17 @@ def test_an_answer_with_an_unfilled_slot_is_not_there_nor_is_such_a_sentence_of_
 
 def test_what_is_not_sure_fills_nothing() -> None:
     assert filled(found("We look after {{order_id}}."), [Entity("order_id", "maybe", 0.5)]).faq == ()
+
+
+@pytest.mark.parametrize("passage", ["Returns are free.", "Order {{order_id}} is on its way."])
+def test_a_section_with_a_slot_is_not_shown_around_its_passage(passage: str) -> None:
+    whole = f"{passage} Order {{{{order_id}}}} waits."
+    result = found("Yes.", passage)
+    around = replace(result.chunks[0], section=Section(whole, 0, len(whole)))
+    result = replace(result, chunks=(around,))
+    assert has_slots(result)
+    (shown,) = filled(result, [ORDER]).chunks
+    assert shown.whole == shown.chunk.text == passage.replace("{{order_id}}", "WF-90417733")
 
 
 def test_what_has_no_slot_stays_as_it_is() -> None:

@@ -85,6 +85,15 @@ def test_documents_are_dropped_found_looked_at_and_removed_and_it_is_known_by_wh
     page.locator("#kb-question textarea, #kb-question input").fill("Wren manual: plug it in")
     page.locator("#kb-find").click()
     expect(page.locator("#kb-found")).to_contain_text("page 1")
+    page.locator("#kb-filters button").first.click()
+    page.locator("#kb-language input").click()
+    page.get_by_role("option", name="zh", exact=True).click()
+    page.locator("#kb-find").click()
+    expect(page.locator("#kb-found")).to_contain_text("退款多久能到")
+    expect(page.locator("#kb-found")).not_to_contain_text("Wren manual")
+    page.locator("#kb-on textarea, #kb-on input").fill("tomorrow")
+    page.locator("#kb-find").click()
+    expect(page.get_by_text("is no date")).to_be_visible()
     assert violations(page) == []
 
     page.locator("#kb-chosen input").click()

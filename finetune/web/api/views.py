@@ -61,6 +61,13 @@ class PassageView(BaseModel):
     page: int = Field(description="Page or slide; 0 where the format has none.", examples=[2])
     url: str = Field("", examples=["https://wren.example/returns"])
     text: str = Field(examples=["You can return a Dot within 45 days of delivery."])
+    section: str = Field(
+        description="The passage with what stands around it under the same headings; a slice of the document.",
+        examples=["You can return a Dot within 45 days of delivery. Send it back in its box."],
+    )
+    folded: list[str] = Field(
+        description="Ids of passages left out because they say nearly the same.", examples=[["manual#3"]]
+    )
     score: float = Field(description="All rankings together; higher is better.", examples=[0.081])
     scores: dict[str, float] = Field(
         description="The figures behind it, as `kb search` shows them.",
@@ -298,6 +305,8 @@ def found_view(result: RetrievalResult) -> Found:
             PassageView(
                 **{name: getattr(found.chunk, name) for name in names},
                 heading_path=list(found.chunk.heading_path),
+                section=found.whole,
+                folded=list(found.folded),
                 score=found.score,
                 scores=dict(found.scores),
             )

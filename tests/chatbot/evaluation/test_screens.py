@@ -49,6 +49,17 @@ def test_what_only_describes_a_picture_of_an_article_does_not_find_it(
     assert any("nothing could be read" in miss.given for miss in result.misses)
 
 
+def test_simpler_searches_are_asked_for_the_same_words(tmp_path: Path, settings: Settings) -> None:
+    folder = written(tmp_path, [10, 30])
+    reader = ScreenReader(ReadsBySize())
+    plain = evaluate_screens(folder, settings, HashingEmbedder(), reader)
+    assert not any("bm25" in name for name in plain.metrics)
+    metrics = evaluate_screens(folder, settings, HashingEmbedder(), reader, compare=True).metrics
+    assert metrics["unseen_bm25_recall_at_5"] == 0.5
+    assert metrics["unseen_gain_over_bm25_mrr"] == metrics["unseen_mrr"] - metrics["unseen_bm25_mrr"]
+    assert {"unseen_dense_mrr", "unseen_ensemble_mrr"} <= metrics.keys()
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [

@@ -7,7 +7,7 @@ import pytest
 
 from chatbot.errors import InputError
 from chatbot.unanswered import UnansweredQuestion
-from finetune.web.knowledge import KnowledgeDesk, written_entry
+from finetune.web.knowledge import Choices, KnowledgeDesk, filters_of, written_entry
 from finetune.web.knowledge_html import (
     found_html,
     listing_html,
@@ -101,8 +101,36 @@ def test_a_question_shows_what_it_finds_with_scores(desk, tmp_path: Path) -> Non
     assert "The status light › Amber" in shown
     assert "meaning 0." in shown
     assert "similar by 1.00" in shown
+    assert "nearly the same" not in shown
+    twin = desk.show("status-light").document.text
+    desk.take([given(tmp_path, "twin.md", f"---\ntitle: The status light\nproduct: Wren One\n---\n{twin}")])
+    assert "nearly the same left out" in found_html(desk.find("what does solid amber mean"), "en")
     with pytest.raises(InputError):
         desk.find("  ")
+
+
+def test_a_search_is_tried_as_somebody_else_and_on_another_day(desk, tmp_path: Path) -> None:
+    facts = {
+        "inside": "audience: internal\nproduct: Wren Dot, Wren Out",
+        "later": "valid_from: 2100-01-01\nproduct: wren dot",
+        "now": "language: de",
+    }
+    for name, fact in facts.items():
+        desk.take([given(tmp_path, f"{name}.md", f"---\nid: {name}\n{fact}\n---\n# {name}\n\nGoodwill.")])
+
+    def found(*chosen: str, any_time: bool = False) -> set[str]:
+        result = desk.find("goodwill", filters=filters_of(*chosen, any_time=any_time))
+        return {one.chunk.document_id for one in result.chunks}
+
+    assert desk.choices() == Choices(("de", "en"), ("wren dot", "Wren Out"), ("internal",))
+    assert found() == {"now"}
+    assert found("", "", "internal") == {"inside", "now"}
+    assert found("", "Wren One", "internal") == {"now"}
+    assert found("de", "", "", any_time=True) == {"now"}
+    assert found("", "", "customers", " 2100-06-01 ") == {"later", "now"}
+    assert found("", "", "", any_time=True) == {"inside", "later", "now"}
+    with pytest.raises(InputError, match="no date"):
+        filters_of(on="tomorrow")
 
 
 def test_a_written_answer_is_found_at_once_and_can_be_changed(desk) -> None:

@@ -150,6 +150,16 @@ def test_a_search_finds_what_a_customer_would_get_or_what_is_asked_for(bureau: B
     assert bureau.asked("GET", "/knowledge/search").status_code == 422
 
 
+def test_of_near_duplicates_the_best_is_found_and_names_the_other(bureau: Bureau) -> None:
+    text = "# Returns\n\nYou can return a Dot within 45 days of its delivery, in its own box."
+    bureau.add("page.md", text)
+    bureau.add("manual.md", text)
+    (found,) = bureau.asked("GET", "/knowledge/search?question=return+a+Dot+45+days").json()["passages"]
+    other = {"page": "manual", "manual": "page"}[found["document_id"]]
+    assert found["folded"] == [f"{other}#0"]
+    assert found["section"] == found["text"]
+
+
 def test_the_same_key_takes_in_once_and_another_request_with_it_is_refused(bureau: Bureau) -> None:
     headers = {**bureau.key(), "Idempotency-Key": "upload-1"}
     first, again = (
