@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chatbot.errors import AttachmentError, InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
-from chatbot.evaluation.rows import Row, read_rows
+from chatbot.evaluation.rows import Row, read_rows, spread
 from chatbot.evaluation.same_screens import ArticleImage, SameScreens, told
 from chatbot.evaluation.temporary import take_in_articles, temporary_knowledge_base
 from chatbot.media import decode_image
@@ -44,12 +44,14 @@ def evaluate_screens(
     reader: ScreenReader,
     image_reader: ImageReader | None = None,
     *,
+    limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Reads every screenshot and searches with what is on it.
 
     Args:
         image_reader: For *same screen again*; left out without one.
+        limit: How many screens at most, evenly spread over the file; only their pictures are indexed then.
         progress: Called before each image that is read.
 
     Returns:
@@ -61,7 +63,8 @@ def evaluate_screens(
     Raises:
         FrontdeskError: A file is missing or a row is not as it should be.
     """
-    rows = [row for row in read_rows(data / "screens.jsonl", ("image", "relevant")) if row["relevant"]]
+    found_rows = read_rows(data / "screens.jsonl", ("image", "relevant"))
+    rows = spread([row for row in found_rows if row["relevant"]], limit)
     if not rows:
         raise InputError("No row of screens.jsonl names an article.", "Give rows with a `relevant` list.")
     started_s = time.perf_counter()
