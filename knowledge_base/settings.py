@@ -23,8 +23,8 @@ class KnowledgeBaseSettings(BaseModel):
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
     images: bool = True
-    """Keep the images beside Markdown and HTML documents, of websites' pages and inside of PDF, Word, PowerPoint and EPUB
-    files, and find them by screenshots; costs a second or two for each image once."""
+    """Keep the images beside Markdown and HTML documents, of websites' pages and inside of PDF, Word, PowerPoint and
+    EPUB files, and find them by screenshots; costs a second or two for each image once."""
     image_weight: float = Field(3.0, ge=0, le=20)
     """Weight in the fusion of the images that surely show the same screen as a screenshot, against 1 for the embedder's
     ranking."""
