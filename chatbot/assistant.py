@@ -580,7 +580,9 @@ def _about_code(found: Sequence[RetrievedChunk], code: str) -> Sequence[Retrieve
     if not any(names):
         return found
     codes = [len(error_codes(text.splitlines())) for text in words]
-    pairs = [(one, mine and n <= 1) for one, mine, n in zip(found, names, codes, strict=True) if mine or not n]
+    pairs = [
+        (one, mine and n <= 1) for one, mine, n in zip(found, names, codes, strict=True) if mine or not n
+    ]
     return [one for one, _ in sorted(pairs, key=lambda pair: not pair[1])]
 
 

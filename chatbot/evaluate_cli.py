@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,9 +108,17 @@ def evaluate_screens(
     compare: Annotated[
         bool, typer.Option("--compare", help="Also simpler searches for what is written on the screens.")
     ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Screens at most, evenly spread.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSONL file for what was read: a run that is killed or repeated goes on from there."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """From a screenshot to its article: with no picture of the articles indexed, and with all, from changed copies."""
+    from chatbot.evaluation.read_once import KeptLines
     from chatbot.evaluation.screens import evaluate_screens as measure
     from chatbot.models import ModelStore
     from chatbot.screenshot import ScreenReader
@@ -122,11 +131,18 @@ def evaluate_screens(
             status.update(f"{what}: {done:,} of {total:,}")
 
         settings = load_settings()
-        reader = ScreenReader(Ocr(threads=settings.threads))
+        plain = Ocr(threads=settings.threads)
+        ocr = KeptLines(plain, keep) if keep else plain
         models = ModelStore(settings.models_path, offline=settings.offline)
-        image_reader = open_image_reader(settings, models)
         result = measure(
-            data, settings, _embedder(settings), reader, image_reader, compare=compare, progress=told
+            data,
+            settings,
+            _embedder(settings),
+            ScreenReader(ocr),
+            open_image_reader(settings, models, ocr),
+            compare=compare,
+            limit=limit,
+            progress=told,
         )
     _show(result, as_json)
 
@@ -146,7 +162,7 @@ def evaluate_vision(
     """What the model makes of screens with no picture, its text, the picture, and both."""
     from rich.progress import Progress
 
-    from chatbot.evaluation.read_once import ReadOnce
+    from chatbot.evaluation.read_once import KeptLines, screen_text
     from chatbot.evaluation.vision import evaluate_vision as measure
     from chatbot.evaluation.vision import read_labelled, read_screens
     from chatbot.generators.factory import make_looking_generator
@@ -156,8 +172,8 @@ def evaluate_vision(
     with readable_errors(), Progress(console=err) as shown:
         settings = load_settings()
         screens = read_labelled(data, labels, limit) if labels else read_screens(data, limit)
-        kept = settings.data_dir / "evaluation" / "screen_texts.jsonl"
-        read = ReadOnce(Ocr(threads=settings.threads), kept, settings.max_image_pixels)
+        kept = settings.data_dir / "evaluation" / "screen_lines.jsonl"
+        read = partial(screen_text, KeptLines(Ocr(threads=settings.threads), kept), settings.max_image_pixels)
         generator = make_looking_generator(
             settings, ModelStore(settings.models_path, offline=settings.offline)
         )

@@ -26,7 +26,7 @@ from chatbot.perceive import Perceiver
 from chatbot.privacy import pattern_redactor, redactor_at_hand, rules_from_settings
 from chatbot.privacy.screens import ScreenRedactor
 from chatbot.restore_mark import check_restored
-from chatbot.screenshot import ScreenReader
+from chatbot.screenshot import ReadsText, ScreenReader
 from chatbot.settings import Settings
 from chatbot.speech import SpeechRecognizer
 from chatbot.store import ConversationStore
@@ -291,8 +291,14 @@ def open_reranker(settings: Settings, models: ModelStore) -> Reranker | None:
     return CrossEncoderReranker(models.resolve(name, Purpose.RERANKER), settings.threads) if name else None
 
 
-def open_image_reader(settings: Settings, models: ModelStore) -> ImageReader | None:
-    """What reads the images of documents; None when they are not wanted, or without a DINOv2 tower here."""
+def open_image_reader(
+    settings: Settings, models: ModelStore, ocr: ReadsText | None = None
+) -> ImageReader | None:
+    """What reads the images of documents; None when they are not wanted, or without a DINOv2 tower here.
+
+    Args:
+        ocr: Reads what is written on them; one of its own when None.
+    """
     tower = settings.vision_tower
     missing = {state.model.name for state in models.states() if not state.is_present}
     if not settings.knowledge_base.images or tower in missing:
@@ -302,7 +308,7 @@ def open_image_reader(settings: Settings, models: ModelStore) -> ImageReader | N
     except ModelError as error:
         log.warning("images of documents are not searched: %s", error)
         return None
-    return ScreenImageReader(reader, Ocr(threads=settings.threads), settings.max_image_pixels)
+    return ScreenImageReader(reader, ocr or Ocr(threads=settings.threads), settings.max_image_pixels)
 
 
 def _make_folder(folder: Path) -> None:

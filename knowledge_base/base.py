@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
@@ -33,6 +33,7 @@ from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.transfer import export_records, read_export
 from knowledge_base.vocabulary import vocabulary_of
 from knowledge_base.website.fetch import host_of
+from knowledge_base.website.images import SiteImages
 from knowledge_base.website.pages import normalised
 from knowledge_base.website.source import fetched_page, fetched_site
 
@@ -186,16 +187,20 @@ class KnowledgeBase:
             DocumentError: It cannot be fetched.
             IndexUnavailableError: As for `add_path`.
         """
-        with fetched_page(url, self._settings) as found, self._changing():
-            return self._ingestor().add(found.files, f"add:{host_of(url)}", no_progress)
+        origin = f"add:{host_of(url)}"
+        with fetched_page(url, self._settings) as found:
+            with self._changing():
+                report = self._ingestor().add(found.walk.files, origin, no_progress)
+            return report + self._take_images(found.pages, origin, no_progress, found.images)
 
     def sync_site(
         self, url: str, progress: Progress = no_progress, *, adopt: bool = False, allow_empty: bool = False
     ) -> IngestReport:
         """Brings everything that came from a website, below an address, in step with it; as `sync_folder`.
 
-        Pages are those of the site's sitemap, or else those that are linked. Its robots.txt is obeyed, and pages
-        are asked for conditionally. Others may change the knowledge base while pages are fetched.
+        Pages are those of the site's sitemap, or else those that are linked; their images are those on the same
+        host. Its robots.txt is obeyed, and pages and images are asked for conditionally. Others may change the
+        knowledge base while they are fetched.
 
         Args:
             url: Where to begin; or a sitemap.
@@ -207,13 +212,19 @@ class KnowledgeBase:
         """
         origin = f"site:{normalised(url, url) or url}"
         known = self._ingestor().held_files(origin)
-        with fetched_site(url, known, self._settings, progress) as found, self._changing():
-            if not (found.files or found.unchanged or allow_empty) and known:
-                raise DocumentError(
-                    f"{url} has no page any more, so that all that came from it would be removed.",
-                    "Look at the site, or allow it with `--allow-empty`.",
-                )
-            return self._ingestor().sync(found, origin, progress, adopt=adopt)
+        known |= {
+            name: replace(known[name], etag="", last_modified="")
+            for name in self._lacking(origin) & set(known)
+        }
+        with fetched_site(url, known, self._settings, progress) as found:
+            with self._changing():
+                if not (found.pages or allow_empty) and known:
+                    raise DocumentError(
+                        f"{url} has no page any more, so that all that came from it would be removed.",
+                        "Look at the site, or allow it with `--allow-empty`.",
+                    )
+                report = self._ingestor().sync(found.walk, origin, progress, adopt=adopt)
+            return report + self._take_images(found.pages, origin, progress, found.images)
 
     def reindex(
         self, progress: Progress = no_progress, *, everything: bool = False, source: str = ""
@@ -311,16 +322,24 @@ class KnowledgeBase:
     def _ingestor(self) -> Ingestor:
         return Ingestor(self._index, self._items, self._embedder, self._settings)
 
-    def _take_images(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> IngestReport:
+    def _lacking(self, origin: str) -> set[str]:
+        """Files whose own images are missing: they are fetched, changed or not."""
+        if self._image_store is None:
+            return set()
+        return self._image_ingestor(self._items, self._images, self._image_store).lacking(origin)
+
+    def _take_images(
+        self, files: Sequence[SourceFile], origin: str, progress: Progress, site: SiteImages | None = None
+    ) -> IngestReport:
         """The images of what was taken in. Reading them takes long: others may change the knowledge base meanwhile."""
         if self._image_store is None:
             return IngestReport()
         items = {item.key: item for item in self._fresh().items}
-        seen = self._image_ingestor(items, dict(self._images), self._image_store)
+        seen = self._image_ingestor(items, dict(self._images), self._image_store, site)
         with self._image_store.holding():
             concerned = seen.prepare(files, origin, progress)
             with self._changing():
-                now = self._image_ingestor(self._items, self._images, self._image_store)
+                now = self._image_ingestor(self._items, self._images, self._image_store, site)
                 return IngestReport(failed=now.take(concerned, origin))
 
     def _take_over_images(self) -> None:
@@ -329,8 +348,10 @@ class KnowledgeBase:
             for reader_id in self._index.other_image_readers():
                 ingestor.take_over(self._index.images_of(reader_id))
 
-    def _image_ingestor(self, items: dict[str, Item], held: HeldImages, store: ImageStore) -> ImageIngestor:
-        return ImageIngestor(self._index, items, held, store, self._settings)
+    def _image_ingestor(
+        self, items: dict[str, Item], held: HeldImages, store: ImageStore, site: SiteImages | None = None
+    ) -> ImageIngestor:
+        return ImageIngestor(self._index, items, held, store, self._settings, site)
 
     def remove_document(self, document_id: str) -> bool:
         """Removes a document, or with its `faq:` name a FAQ entry; False when there is none.

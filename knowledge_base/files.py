@@ -16,12 +16,14 @@ class SourceFile:
     Attributes:
         url: For a page of a website, its address.
         validators: For a page, ETag and time of change as the server told them.
+        base: For a page, what its relative addresses stand beside; empty for its own address.
     """
 
     path: Path
     name: str
     url: str = ""
     validators: tuple[str, str] = ("", "")
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

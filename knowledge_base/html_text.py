@@ -130,12 +130,18 @@ def _marks(tag: Tag) -> tuple[str, str]:
         return "\n\n" + _HEADINGS.get(tag.name, ""), "\n\n"
     if tag.name == "img":
         alt = _SPACE.sub(" ", str(tag.get("alt") or "")).strip()
-        source = str(tag.get("src") or "")
+        source = _source(tag)
         return (f"![{alt}]({source})" if alt or source.startswith(INSIDE) else ""), ""
     if tag.name == "tr":
         return "\n", _row_end(tag)
     marks = {"br": ("\n", ""), "li": ("\n- ", ""), "pre": (_PRE_START, _PRE_END)}
     return {**marks, "td": ("| ", " "), "th": ("| ", " ")}.get(tag.name, ("", ""))
+
+
+def _source(image: Tag) -> str:
+    """Where an image lies: pages that load images late have a placeholder in `src`."""
+    written = (str(image.get(name) or "").strip() for name in ("src", "data-src", "data-original"))
+    return next((source for source in written if source and not source.lower().startswith("data:")), "")
 
 
 def _row_end(row: Tag) -> str:

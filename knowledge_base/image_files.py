@@ -1,15 +1,42 @@
-"""The images of a document: in its folder, in its ZIP or inside of its own file, and nowhere else."""
+"""The images of a file's documents: in its folder, in its ZIP or inside of the file, and nowhere else."""
 
 import posixpath
 import zipfile
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from knowledge_base.archives import ZIP_ERRORS
 from knowledge_base.embedded_images import is_image_name, path_inside
+from knowledge_base.errors import DocumentError
 from knowledge_base.files import SourceFile
 from knowledge_base.read_file import FileReader
+
+
+class ImageNotNowError(DocumentError):
+    """An image cannot be had now; it may be there all the same."""
+
+
+class ReadsImages(Protocol):
+    """Reads images that documents of one file name."""
+
+    def read(self, source: str, document_source: str) -> bytes | None:
+        """The bytes of an image; None for one that is not kept.
+
+        Args:
+            source: As the document names it.
+            document_source: `Document.source` of the document.
+
+        Raises:
+            ImageNotNowError: What is stored of it is to be kept.
+            DocumentError: It cannot be read.
+        """
+        ...
+
+    def validators(self, source: str) -> tuple[str, str]:
+        """ETag and time of change of what was read, where a server told them."""
+        ...
 
 
 class ImageFiles:
@@ -47,6 +74,10 @@ class ImageFiles:
         if is_packed:
             return self._from_archive(_beside(path, member))
         return self._from_folder(_beside(path, self._file.name))
+
+    def validators(self, source: str) -> tuple[str, str]:
+        """None: files have their hash."""
+        return "", ""
 
     def _from_folder(self, name: str) -> bytes | None:
         found = self._root / name

@@ -10,13 +10,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import islice
 
 from knowledge_base.documents import Document
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.embedded_images import INSIDE
 from knowledge_base.errors import DocumentError
 from knowledge_base.files import SourceFile
-from knowledge_base.image_files import ImageFiles
+from knowledge_base.image_files import ImageFiles, ImageNotNowError, ReadsImages
 from knowledge_base.image_store import ImageStore
 from knowledge_base.images import ShownImage, StoredImage, shown_images, text_hash
 from knowledge_base.index import Index
@@ -24,6 +26,8 @@ from knowledge_base.items import Item
 from knowledge_base.read_file import FileReader
 from knowledge_base.report import Progress
 from knowledge_base.settings import KnowledgeBaseSettings
+from knowledge_base.website.crawl import Validators
+from knowledge_base.website.images import HeldVersion, PageImages, SiteImages
 
 log = logging.getLogger(__name__)
 HeldImages = dict[str, tuple[StoredImage, ...]]
@@ -54,7 +58,8 @@ class ImageIngestor:
     Args:
         items: What is stored of the documents, by key.
         held: Changed in place.
-        settings: Their limits: larger images are left out.
+        settings: Their limits: larger images are left out, and those past so many of one document.
+        site: Fetches the images of pages, where the documents are such.
     """
 
     def __init__(
@@ -64,12 +69,14 @@ class ImageIngestor:
         held: HeldImages,
         store: ImageStore,
         settings: KnowledgeBaseSettings,
+        site: SiteImages | None = None,
     ) -> None:
         self._index = index
         self._items = items
         self._held = held
         self._store = store
         self._settings = settings
+        self._site = site
 
     def prepare(self, files: Sequence[SourceFile], origin: str, progress: Progress) -> tuple[SourceFile, ...]:
         """Reads the images of everything that came from these files, which takes long, into the store alone.
@@ -84,10 +91,10 @@ class ImageIngestor:
             for done, (file, shown) in enumerate(concerned):
                 progress(done, len(concerned), f"{file.name}: images")
                 for item, images in shown:
-                    self._prepare_one(item, images, self._files(file, reader))
+                    self._prepare_one(item, images, self._files(item, file, reader))
         return tuple(file for file, _ in concerned)
 
-    def _prepare_one(self, item: Item, images: Sequence[ShownImage], files: ImageFiles) -> None:
+    def _prepare_one(self, item: Item, images: Sequence[ShownImage], files: ReadsImages) -> None:
         known = {row.sha256 for row in self._held.get(item.key, ())}
         unchanged = self._unchanged(item)
         for image in images:
@@ -111,11 +118,33 @@ class ImageIngestor:
                 failure
                 for file, shown in self._shown(files, origin)
                 for item, images in shown
-                for failure in self._take_one(item, images, self._files(file, reader))
+                for failure in self._take_one(item, images, self._files(item, file, reader))
             )
 
-    def _files(self, file: SourceFile, reader: FileReader) -> ImageFiles:
-        return ImageFiles(file, self._settings.max_document_bytes, reader)
+    def lacking(self, origin: str) -> set[str]:
+        """Files with images inside of them that are not stored, as a killed run leaves them."""
+        return {
+            item.provenance.file
+            for item in self._items.values()
+            if item.provenance.origin == origin
+            and any(
+                image.source.startswith(INSIDE) and image.source not in self._unchanged(item)
+                for image in self._images_of(item)
+            )
+        }
+
+    def _files(self, item: Item, file: SourceFile, reader: FileReader) -> ReadsImages:
+        files = ImageFiles(file, self._settings.max_document_bytes, reader)
+        if self._site is None:
+            return files
+        rows = {row.source: row for row in self._held.get(item.key, ())}
+        return PageImages(
+            self._site, item.record.source, files, lambda source: self._version(rows.get(source))
+        )
+
+    def _version(self, row: StoredImage | None) -> HeldVersion | None:
+        path = self._store.path(row.sha256) if row else None
+        return HeldVersion(path, Validators(row.etag, row.last_modified)) if row and path else None
 
     def _shown(
         self, files: Sequence[SourceFile], origin: str
@@ -126,8 +155,11 @@ class ImageIngestor:
             if item.provenance.origin == origin and isinstance(item.record, Document):
                 by_file[item.provenance.file].append(item)
         for file in files:
-            shown = [(item, list(shown_images(_text_of(item)))) for item in by_file[file.name]]
+            shown = [(item, self._images_of(item)) for item in by_file[file.name]]
             yield file, [(item, images) for item, images in shown if images or item.key in self._held]
+
+    def _images_of(self, item: Item) -> list[ShownImage]:
+        return list(islice(shown_images(_text_of(item)), self._settings.max_document_images))
 
     def take_over(self, rows: Iterable[StoredImage]) -> int:
         """Reads images anew that another reader had read, from their stored files; returns how many."""
@@ -140,9 +172,10 @@ class ImageIngestor:
         return taken
 
     def _take_one(
-        self, item: Item, shown: Sequence[ShownImage], files: ImageFiles
+        self, item: Item, shown: Sequence[ShownImage], files: ReadsImages
     ) -> Iterator[tuple[str, str]]:
         known = {row.sha256: row for row in self._held.get(item.key, ())}
+        by_source = {row.source: row for row in self._held.get(item.key, ())}
         unchanged = self._unchanged(item)
         version, rows = _hash_of(item), []
         for number, image in enumerate(shown):
@@ -151,8 +184,14 @@ class ImageIngestor:
                 if row := unchanged.get(image.source):
                     rows.append(_placed(place, row.sha256, image, row.text, row.vector))
                 elif (data := files.read(image.source, item.record.source)) is not None:
-                    rows.append(self._row(place, image, data, known))
+                    etag, last_modified = files.validators(image.source)
+                    row = self._row(place, image, data, known)
+                    rows.append(replace(row, etag=etag, last_modified=last_modified))
             except (DocumentError, OSError) as error:
+                if isinstance(error, ImageNotNowError) and (row := by_source.get(image.source)):
+                    rows.append(
+                        replace(row, text_hash=version, number=number, offset=image.offset, alt=image.alt)
+                    )
                 log.info("%s of %s was left out: %s", image.source, item.record.source, error)
                 yield item.record.source, f"{image.source}: {error}"
         if tuple(rows) != self._held.get(item.key, ()):

@@ -28,6 +28,10 @@ MIN_LIKE = 0.35
 """From this score on they are alike."""
 SIBLING_GAP = 0.1
 """Where one is so much better, the others are screens of the same program rather than the same screen."""
+_MIN_WEAK = 12.0
+_WEAK_LEAD = (
+    1.25  # over every other image: what is nowhere has two or three images that are equally little like it
+)
 _BY_VOTES, _BY_WORDS, _BY_VECTOR = 50, 20, 20
 _MAX_VOTED = 2_000  # of more images, those with the nearest vectors and words are voted on
 _HALF_SURE = 15.0
@@ -118,6 +122,31 @@ def same_screen(features: int, words: float) -> float:
     """How sure it is that two images show the same screen, in [0, 1]: local features first, words beside."""
     seen = features / (features + _HALF_SURE)
     return (seen + _WORDS_WEIGHT * words) / (1 + _WORDS_WEIGHT)
+
+
+def worth_showing(matches: Sequence[ImageMatch], *, is_wordless: bool) -> Sequence[ImageMatch]:
+    """The images that are alike.
+
+    Args:
+        is_wordless: Nothing but the picture was given: then, where no image is alike, the one that has clearly more in
+            common with it than every other counts, as there is nothing else to go by.
+    """
+    alike = [match for match in matches if match.score >= MIN_LIKE]
+    return alike if alike or not is_wordless else _weak(matches)
+
+
+def _weak(matches: Sequence[ImageMatch]) -> list[ImageMatch]:
+    first = max(matches, key=_features, default=None)
+    if first is None or _features(first) < _MIN_WEAK:
+        return []
+    others = (_features(match) for match in matches if match.sha256 != first.sha256)
+    if _features(first) < _WEAK_LEAD * max(others, default=0.0):
+        return []
+    return [match for match in matches if match.sha256 == first.sha256]
+
+
+def _features(match: ImageMatch) -> float:
+    return match.scores["features"]
 
 
 def _document_id(image: StoredImage) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from knowledge_base.embed_backends import Vectors
@@ -35,12 +35,33 @@ class ShownImage:
 def shown_images(text: str) -> Iterator[ShownImage]:
     """Images in Markdown, also those written as HTML or as `:::image:::`, in order."""
     for match in _SHOWN.finditer(text):
-        attributes = match["tag"] or match["directive"]
-        if attributes is None:
-            yield ShownImage(match.start(), match["angled"] or match["plain"], " ".join(match["alt"].split()))
-        elif source := _SOURCE.search(attributes):
-            alt = _ALT.search(attributes)
-            yield ShownImage(match.start(), source[1], " ".join(alt[1].split()) if alt else "")
+        start, end = _source_span(match)
+        if start < end:
+            attributes = match["tag"] or match["directive"]
+            written = _ALT.search(attributes) if attributes else None
+            alt = (written[1] if written else "") if attributes else match["alt"]
+            yield ShownImage(match.start(), text[start:end], " ".join(alt.split()))
+
+
+def with_sources(text: str, renamed: Callable[[str], str]) -> str:
+    """The text with other sources of its images."""
+    pieces, done = [], 0
+    for match in _SHOWN.finditer(text):
+        start, end = _source_span(match)
+        if start < end:
+            pieces += [text[done:start], renamed(text[start:end])]
+            done = end
+    return "".join(pieces) + text[done:]
+
+
+def _source_span(match: re.Match[str]) -> tuple[int, int]:
+    """Where the source stands in the text; nowhere for a tag without one."""
+    group = next(name for name in ("angled", "plain", "tag", "directive") if match[name] is not None)
+    if group in ("angled", "plain"):
+        return match.span(group)
+    source = _SOURCE.search(match[group])
+    first = match.start(group)
+    return (first + source.start(1), first + source.end(1)) if source else (first, first)
 
 
 def text_hash(text: str) -> str:
@@ -59,6 +80,7 @@ class StoredImage:
         sha256: Of the file.
         text: What is written on it.
         vector: Unit vector `[dimension]`.
+        etag, last_modified: What a website's server said of this version.
     """
 
     item: str
@@ -70,6 +92,8 @@ class StoredImage:
     alt: str
     text: str
     vector: Vectors = field(compare=False)
+    etag: str = ""
+    last_modified: str = ""
 
     @property
     def id(self) -> str:

@@ -163,7 +163,7 @@ class Ingestor:
             run.unchanged += len(held)
             return
         if file.url:
-            parsed = as_page(reader.parse(file.path, file.path.name), file.url, file.path.stem)
+            parsed = as_page(reader.parse(file.path, file.path.name), file.url, file.path.stem, file.base)
         else:
             parsed = reader.parse(file.path, file.name)
         self._add(parsed, Provenance(run.origin, file.name, fingerprint, 0, *file.validators), run)

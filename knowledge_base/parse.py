@@ -34,7 +34,7 @@ from knowledge_base.scope import checked_facts
 from knowledge_base.text import guess_language, is_web_address
 
 log = logging.getLogger(__name__)
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 """Raise it when the same bytes give another text: then files are read anew."""
 _HTML = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_].*)?", re.IGNORECASE)

@@ -28,10 +28,10 @@ from knowledge_base.duplicates import MIN_COSINE, Kept, fold, say_the_same
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.image_reading import ImageReading
-from knowledge_base.image_search import MIN_LIKE, MIN_SAME, SIBLING_GAP, FeaturesOf, Pictures
+from knowledge_base.image_search import MIN_SAME, SIBLING_GAP, FeaturesOf, Pictures, worth_showing
 from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.items import Item
-from knowledge_base.lexical import LexicalIndex, Scores, codes
+from knowledge_base.lexical import LexicalIndex, Scores, codes, words_of
 from knowledge_base.lexical_similarity import CharacterIndex
 from knowledge_base.products import Products
 from knowledge_base.ranking import best
@@ -226,7 +226,8 @@ class Retriever:
         The question, the screen's text, and the codes and part numbers in both rank the passages separately, and the
         rankings are fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a
         question the screen's text takes its place. Passages with an image that surely shows the same screen make one
-        more ranking, which outweighs the others where there is no question, and those with one like it make another.
+        more ranking, which outweighs the others where there is no question, and those with one like it make another;
+        for a screen without words, one that is only more like it than all others is enough.
 
         Args:
             query: The customer's question, may be empty.
@@ -255,7 +256,7 @@ class Retriever:
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
-        same, alike = _with_images(snapshot, matches)
+        same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
@@ -386,8 +387,12 @@ class _Sight:
 def _with_images(
     snapshot: Snapshot, matches: Sequence[ImageMatch]
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Passages with an image of surely the same screen, and others with one that is like it, with their scores."""
-    near = [match for match in matches if match.score >= MIN_LIKE and match.chunk_id]
+    """Passages with an image of surely the same screen, and others with one that is like it, with their scores.
+
+    Args:
+        matches: Those worth showing, best first.
+    """
+    near = [match for match in matches if match.chunk_id]
     wanted = {match.chunk_id for match in near}
     places = {chunk.id: i for i, chunk in enumerate(snapshot.chunks) if chunk.id in wanted} if near else {}
     sure = max(MIN_SAME, near[0].score - SIBLING_GAP) if near else MIN_SAME

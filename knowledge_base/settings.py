@@ -30,8 +30,8 @@ class KnowledgeBaseSettings(BaseModel):
     reranker_candidates: int = Field(20, ge=1, le=200)
     """Passages that the reranker looks at; the others keep their order after these."""
     images: bool = True
-    """Keep the images beside Markdown and HTML documents and inside of PDF, Word, PowerPoint and EPUB files, and find
-    them by screenshots; costs a second or two for each image once."""
+    """Keep the images beside Markdown and HTML documents, of websites' pages and inside of PDF, Word, PowerPoint and
+    EPUB files, and find them by screenshots; costs a second or two for each image once."""
     image_weight: float = Field(3.0, ge=0, le=20)
     """Weight in the fusion of the images that surely show the same screen as a screenshot, against 1 for the embedder's
     ranking."""
@@ -43,7 +43,7 @@ class KnowledgeBaseSettings(BaseModel):
     max_pages: int = Field(10_000, ge=1)
     """Most pages of a PDF, and most slides of a presentation."""
     max_document_images: int = Field(500, ge=0)
-    """Most images kept of those inside of one PDF, Word, PowerPoint or EPUB file."""
+    """Most images kept of one document, page or file."""
     max_archive_files: int = Field(20_000, ge=1)
     """Most files of one ZIP."""
     max_archive_bytes: int = Field(1_000_000_000, ge=1_000)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chatbot.errors import InputError
 
 Row = dict[str, Any]
+Item = TypeVar("Item")
 
 
 def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
@@ -26,6 +27,13 @@ def read_rows(path: Path, required: Sequence[str]) -> list[Row]:
     if not rows:
         raise InputError(f"{path.name} has no rows.", f"Each line has {', '.join(required)}.")
     return rows
+
+
+def spread(items: Sequence[Item], limit: int | None) -> list[Item]:
+    """At most so many of the items, evenly spread."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[i * len(items) // limit] for i in range(limit)]
 
 
 def _row(line: str, place: str, required: Sequence[str]) -> Row:

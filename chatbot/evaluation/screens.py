@@ -15,7 +15,7 @@ from pathlib import Path
 from chatbot.errors import AttachmentError, InputError
 from chatbot.evaluation.report import Evaluation, Miss, all_rows, intervals, means_over, worst
 from chatbot.evaluation.retrieval import compared_with, row_of
-from chatbot.evaluation.rows import Row, read_rows
+from chatbot.evaluation.rows import Row, read_rows, spread
 from chatbot.evaluation.same_screens import ArticleImage, SameScreens, told
 from chatbot.evaluation.temporary import take_in_articles, temporary_knowledge_base
 from chatbot.media import decode_image
@@ -46,6 +46,7 @@ def evaluate_screens(
     image_reader: ImageReader | None = None,
     *,
     compare: bool = False,
+    limit: int | None = None,
     progress: Progress = no_progress,
 ) -> Evaluation:
     """Reads every screenshot and searches with what is on it.
@@ -54,6 +55,7 @@ def evaluate_screens(
         image_reader: For *same screen again*; left out without one.
         compare: Also ask simpler searches for what is written on the screens, as `evaluate_retrieval` does; their
             figures are `unseen_bm25_…` and so on.
+        limit: How many screens at most, evenly spread over the file; only their pictures are indexed then.
         progress: Called before each image that is read.
 
     Returns:
@@ -65,7 +67,8 @@ def evaluate_screens(
     Raises:
         FrontdeskError: A file is missing or a row is not as it should be.
     """
-    rows = [row for row in read_rows(data / "screens.jsonl", ("image", "relevant")) if row["relevant"]]
+    found_rows = read_rows(data / "screens.jsonl", ("image", "relevant"))
+    rows = spread([row for row in found_rows if row["relevant"]], limit)
     if not rows:
         raise InputError("No row of screens.jsonl names an article.", "Give rows with a `relevant` list.")
     started_s = time.perf_counter()

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
@@ -22,12 +22,11 @@ from scipy.stats import binomtest
 from chatbot.errors import InputError
 from chatbot.evaluation.overlap import rouge_l
 from chatbot.evaluation.report import Evaluation, Measure, Miss, Places, all_rows, intervals, worst
-from chatbot.evaluation.rows import Row, read_rows
+from chatbot.evaluation.rows import Row, read_rows, spread
 from chatbot.generators.base import Generator
 from chatbot.vision.asking import DESCRIBE, ask_about_screen
 from chatbot.vision.screen_types import SCREEN_TYPES
 
-Item = TypeVar("Item")
 ReadScreen = Callable[[Path], str]
 Told = Callable[[int, int], None]
 CONDITIONS = {"none": (False, False), "ocr": (True, False), "vision": (False, True), "both": (True, True)}
@@ -173,13 +172,6 @@ def read_labelled(data: Path, labels: Path, limit: int | None = None) -> list[Sc
         )
         for path, kind in spread(list(found.items()), limit)
     ]
-
-
-def spread(items: Sequence[Item], limit: int | None) -> list[Item]:
-    """At most so many of the items, evenly spread."""
-    if limit is None or limit >= len(items):
-        return list(items)
-    return [items[i * len(items) // limit] for i in range(limit)]
 
 
 def choice_in(answer: str, choices: Sequence[str]) -> str:

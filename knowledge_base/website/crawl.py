@@ -8,14 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from knowledge_base.errors import DocumentError
 from knowledge_base.website.fetch import Fetcher, Response, check_address, host_of
 from knowledge_base.website.pages import Links, Robots, normalised, read_links, read_sitemap, suffix_of
 
 log = logging.getLogger(__name__)
-_GONE = (404, 410)
+GONE = (404, 410)
+"""What a server answers for what is no longer there."""
 _MAX_SITEMAPS = 200
 _SITEMAP_SUFFIXES = (".xml", ".xml.gz")
 _MAX_DELAY_S = 30.0
@@ -36,6 +37,7 @@ class FetchedPage:
 
     Attributes:
         suffix: Of a file with this type of content.
+        base: What its relative addresses stand beside.
     """
 
     url: str
@@ -43,6 +45,7 @@ class FetchedPage:
     suffix: str
     content_type: str
     validators: Validators
+    base: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,23 @@ class CrawlOptions:
     delay_s: float = 0.2
     sleep: Callable[[float], None] = time.sleep
 
+    def pause(self, robots: Robots) -> None:
+        """Waits as long as is wanted here, or as the site wants."""
+        self.sleep(max(self.delay_s, min(robots.delay_s, _MAX_DELAY_S)))
+
+
+def read_robots(fetcher: Fetcher, address: str) -> Robots:
+    """The rules of a site; without a robots.txt everything is allowed.
+
+    Raises:
+        DocumentError: They cannot be read now.
+    """
+    parts = urlsplit(address)
+    response = fetcher.get(f"{parts.scheme}://{parts.netloc}/robots.txt")
+    if response.status >= 500:
+        raise DocumentError(f"The robots.txt of {parts.netloc} cannot be read now.", "Try again later.")
+    return Robots(response.body.decode("utf-8", "replace") if response.status == 200 else "")
+
 
 class Crawl:
     """One walk through a site.
@@ -90,7 +110,6 @@ class Crawl:
         self._known = known
         self._options = options
         self._robots = Robots("")
-        self._delay_s = options.delay_s
         self._seen: set[str] = set()
 
     def pages(self, told: Callable[[int, int, str], None]) -> Iterator[Found]:
@@ -102,7 +121,7 @@ class Crawl:
         Raises:
             DocumentError: The site does not answer, forbids it, or has more pages than allowed.
         """
-        self._read_robots()
+        self._robots = read_robots(self._fetcher, self._start)
         listed = self._listed()
         first = listed if listed is not None else dict.fromkeys((self._start, *self._known))
         waiting = deque(first)
@@ -125,23 +144,15 @@ class Crawl:
                 waiting.extend(self._new(links.links))
         told(done, done, "")
 
-    def _read_robots(self) -> None:
-        response = self._fetcher.get(f"{self._origin}/robots.txt")
-        if response.status >= 500:
-            raise DocumentError(f"The robots.txt of {self._host} cannot be read now.", "Try again later.")
-        if response.status == 200:
-            self._robots = Robots(response.body.decode("utf-8", "replace"))
-        self._delay_s = max(self._options.delay_s, min(self._robots.delay_s, _MAX_DELAY_S))
-
     @property
-    def _origin(self) -> str:
-        parts = urlsplit(self._start)
-        return f"{parts.scheme}://{parts.netloc}"
+    def robots(self) -> Robots:
+        """The site's rules, once `pages` has begun."""
+        return self._robots
 
     def _listed(self) -> list[str] | None:
         """Pages of the site's sitemaps; None when it has none, or none of the pages that count."""
         is_sitemap = urlsplit(self._start).path.endswith(_SITEMAP_SUFFIXES)
-        guessed = f"{self._origin}/sitemap.xml"
+        guessed = urljoin(self._start, "/sitemap.xml")
         waiting = deque(dict.fromkeys([self._start] if is_sitemap else [*self._robots.sitemaps, guessed]))
         pages: dict[str, None] = {}
         for _ in range(_MAX_SITEMAPS):
@@ -164,10 +175,10 @@ class Crawl:
         return list(pages) or None
 
     def _page(self, url: str, *, is_start: bool) -> tuple[Found | None, Links]:
-        self._options.sleep(self._delay_s)
+        self._options.pause(self._robots)
         try:
-            response = self._fetcher.get(url, {"Accept": _ACCEPT, **_conditions(self._known.get(url))})
-            if response.status in _GONE and not is_start:
+            response = self._fetcher.get(url, {"Accept": _ACCEPT, **conditions(self._known.get(url))})
+            if response.status in GONE and not is_start:
                 return None, Links()
             if response.status == 304 and url in self._known:
                 return SamePage(url), Links()
@@ -197,8 +208,8 @@ class Crawl:
             url = at
         if not said.may_index:
             return None, said
-        validators = Validators(response.headers.get("etag", ""), response.headers.get("last-modified", ""))
-        return FetchedPage(url, response.body, suffix, content_type, validators), said
+        base = said.base or response.url
+        return FetchedPage(url, response.body, suffix, content_type, validators_of(response), base), said
 
     def _new(self, urls: tuple[str, ...]) -> Iterator[str]:
         """Addresses that count and were not seen before."""
@@ -226,11 +237,17 @@ class Crawl:
         return urlsplit(url).path.startswith(folder)
 
 
-def _conditions(known: Validators | None) -> dict[str, str]:
+def conditions(known: Validators | None) -> dict[str, str]:
+    """Headers that ask for another version than the one known."""
     if known is None:
         return {}
     given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in given.items() if value}
+
+
+def validators_of(response: Response) -> Validators:
+    """What the server said of this version."""
+    return Validators(response.headers.get("etag", ""), response.headers.get("last-modified", ""))
 
 
 def _check_status(response: Response) -> None:

@@ -22,6 +22,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address in its last bi
 _PORTS = {"http": 80, "https": 443}
 
 
+class OtherHostError(DocumentError):
+    """An address is on another host than the site, or leads to one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What came back.
@@ -125,7 +129,7 @@ def check_address(url: str, host: str) -> None:
             f"{url[:200]!r} is no web address.", "Give one that begins with https:// or http://."
         )
     if place_of(parts.hostname, port or _PORTS[parts.scheme]) != place_of(*_split(host)):
-        raise DocumentError(
+        raise OtherHostError(
             f"{url} is not on {host}.", f"If that is right, give {parts.scheme}://{parts.netloc}/."
         )
 

@@ -32,11 +32,13 @@ class Links:
 
     Attributes:
         canonical: The address it wants to be known by; empty when it does not say.
+        base: What its relative addresses stand beside; empty for its own address.
     """
 
     links: tuple[str, ...] = ()
     canonical: str = ""
     may_index: bool = True
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def read_links(body: bytes, url: str, robots_header: str = "") -> Links:
         tuple(dict.fromkeys(filter(None, (normalised(href, root) for href in found)))) if follow else (),
         normalised(str(canonical["href"]), root) if isinstance(canonical, Tag) else "",
         not rules & {"noindex", "none"},
+        root,
     )
 
 

@@ -534,7 +534,9 @@ def test_a_picture_is_described_after_the_answer_of_a_model_that_sees_it_and_bef
 
 
 def test_who_names_one_error_explains_it_and_who_lists_several_does_not(desk: Desk) -> None:
-    light = Chunk("light#0", "light", "The light", "Amber: look for an error such as WR-203 or WR-204.", 0, 50)
+    light = Chunk(
+        "light#0", "light", "The light", "Amber: look for an error such as WR-203 or WR-204.", 0, 50
+    )
     meaning = Chunk("far#0", "far", "Too far away", "WR-204 means that the Dot is too far away.", 0, 42)
     desk.knowledge_base.chunks = (light, meaning)
     desk.generator.says = "I do not know."

@@ -17,11 +17,12 @@ class Answer:
 
 @dataclass
 class Site:
-    """Pages by path; every page that is not redirected has an ETag."""
+    """Pages by path; every page that is not redirected has an ETag. `same` are those answered with 304."""
 
     address: str = ""
     pages: dict[str, Answer] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
 
     def page(self, path: str, body: str, *links: str, head: str = "", **headers: str) -> None:
         anchors = "".join(f'<a href="{link}">go</a> ' for link in links)
@@ -56,6 +57,7 @@ def serving() -> Iterator[Site]:
             answer = site.pages.get(self.path, Answer(b"nothing", 404))
             etag = f'"{hashlib.sha256(answer.body).hexdigest()[:12]}"'
             is_same = answer.status == 200 and self.headers.get("If-None-Match") == etag
+            site.same += [self.path] if is_same else []
             self.send_response(304 if is_same else answer.status)
             for name, value in {"ETag": etag, **answer.headers}.items():
                 self.send_header(name, value)

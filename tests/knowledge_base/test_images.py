@@ -22,7 +22,8 @@ from knowledge_base.errors import DocumentError
 from knowledge_base.files import SourceFile
 from knowledge_base.image_files import ImageFiles
 from knowledge_base.image_reading import ImageReading
-from knowledge_base.images import ShownImage, shown_images
+from knowledge_base.image_search import MIN_LIKE, same_screen, worth_showing
+from knowledge_base.images import ImageMatch, ShownImage, shown_images
 from knowledge_base.local_features import local_features
 from knowledge_base.read_file import FileReader
 from knowledge_base.scope import Filters
@@ -185,6 +186,61 @@ def test_a_screen_that_no_document_shows_moves_nothing(folder: Path, opened) -> 
     )
     assert [c.chunk.id for c in plain.chunks] == [c.chunk.id for c in shown.chunks]
     assert all("image" not in c.scores for c in shown.chunks)
+
+
+def part(name: str, box: tuple[int, int, int, int], scale: float, quality: int) -> bytes:
+    """A small, blurred piece of a screen as a file."""
+    piece = screen(name).crop(box)
+    file = io.BytesIO()
+    size = (round(piece.width * scale), round(piece.height * scale))
+    piece.resize(size).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def test_a_screen_without_words_finds_what_it_is_a_little_like_where_nothing_else_is(
+    folder: Path, opened
+) -> None:
+    knowledge_base = opened(ColourReader())
+    knowledge_base.add_path(folder)
+    little = part("guests", (30, 20, 200, 140), 0.5, 20)
+    reading = knowledge_base.read_image(little, "little.jpg", "")
+    first = knowledge_base.search_image(reading)[0]
+    assert first.score < MIN_LIKE
+    found = knowledge_base.retrieve("", images=[reading]).chunks
+    assert [(one.chunk.id, one.scores["image"]) for one in found] == [(first.chunk_id, first.score)]
+
+    asked = knowledge_base.retrieve("open firmware", images=[reading])
+    assert all("image" not in one.scores for one in asked.chunks)
+    other = knowledge_base.read_image(part("tickets", (30, 20, 200, 140), 0.5, 20), "other.jpg", "")
+    assert knowledge_base.retrieve("", images=[other]).chunks == ()
+
+
+@pytest.mark.parametrize(
+    ("features", "shown"),
+    [
+        ([14, 8, 7], ["0"]),
+        ([14, 12], []),  # two are as little like it
+        ([11, 2], []),  # too little
+        ([17, 16.8, 3], ["0", "1"]),  # alike, both
+        ([3, 14, 4], ["1"]),  # words put another first
+        ([], []),
+    ],
+)
+def test_what_is_worth_showing_for_a_screen_without_words(features: list[float], shown: list[str]) -> None:
+    matches = [
+        ImageMatch("d", "c", str(i), "s", "", same_screen(count, 0.0), {"features": float(count)})
+        for i, count in enumerate(features)
+    ]
+    assert [match.sha256 for match in worth_showing(matches, is_wordless=True)] == shown
+    with_words = worth_showing(matches, is_wordless=False)
+    assert [match.sha256 for match in with_words] == [str(i) for i, n in enumerate(features) if n > 16.6]
+
+
+def test_an_image_that_two_pages_show_does_not_stand_in_its_own_way() -> None:
+    matches = [
+        ImageMatch(document, document, "one", "s", "", 0.3, {"features": 14.0}) for document in ("a", "b")
+    ]
+    assert worth_showing(matches, is_wordless=True) == matches
 
 
 def test_unchanged_images_are_not_read_again_and_changed_ones_are(folder: Path, opened) -> None:

@@ -84,6 +84,14 @@ def test_copies_find_their_article_by_the_image_where_there_are_no_words(
     assert not any(name.startswith("changed") for name in plain.metrics)
 
 
+def test_with_a_limit_screens_are_evenly_spread(tmp_path: Path, settings: Settings) -> None:
+    data = written(tmp_path)
+    read = ColourReader()
+    found = evaluate_screens(data, settings, HashingEmbedder(), ScreenReader(NoWords()), read, limit=2)
+    assert found.n == 2
+    assert read.read_names == ["invoices.png", "firmware.png"] * 2
+
+
 def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, settings: Settings) -> None:
     data = written(tmp_path)
     (data / "images" / "guests.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")

@@ -10,7 +10,7 @@ from PIL import Image
 
 import chatbot
 from chatbot.errors import InputError
-from chatbot.evaluation.read_once import ReadOnce
+from chatbot.evaluation.read_once import KeptLines, screen_text
 from chatbot.evaluation.vision import choice_in, evaluate_vision, read_labelled, read_screens, spread
 from chatbot.generators.base import Prompt
 from chatbot.messages import OcrLine
@@ -191,11 +191,15 @@ def test_a_picture_is_read_once_also_by_the_next_run(tmp_path: Path) -> None:
     picture, kept = tmp_path / "a.png", tmp_path / "kept" / "texts.jsonl"
     Image.new("RGB", (20, 20)).save(picture)
     ocr = CountsReads()
-    assert [ReadOnce(ocr, kept, 1_000)(picture) for _ in range(3)] == ["hello"] * 3
+    assert [screen_text(KeptLines(ocr, kept), 1_000, picture) for _ in range(3)] == ["hello"] * 3
     assert ocr.reads == 1
     with kept.open("a") as torn:
         torn.write('{"sha256": "12')
-    assert ReadOnce(ocr, kept, 1_000)(picture) == "hello"
+    again = KeptLines(ocr, kept)
+    assert again.read(Image.new("RGB", (20, 20))) == ocr.read(Image.new("RGB", (20, 20)))
+    assert screen_text(again, 1_000, picture) == "hello"
     picture.write_bytes(b"no picture")
-    assert ReadOnce(ocr, kept, 1_000)(picture) == ""
-    assert ocr.reads == 1
+    assert screen_text(again, 1_000, picture) == ""
+    assert ocr.reads == 2, "another picture would be"
+    again.read(Image.new("RGB", (10, 40)))
+    assert ocr.reads == 3
