@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chatbot.cli_errors import err, readable_errors
+from chatbot.evaluation.rows import Questions
 from chatbot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -182,6 +183,25 @@ def evaluate_grounding(
 
     with readable_errors(), err.status("Asking, with and without the evidence…"):
         result = measure(data, load_settings(), sample)
+    _show(result, as_json)
+
+
+@evaluate_app.command("company")
+def evaluate_company(
+    data: Annotated[Path, typer.Option(help="Folder with articles, FAQ tables and questions.jsonl.")],
+    questions: Annotated[
+        Questions,
+        typer.Option(help="Those of questions.jsonl, or headings and FAQ phrasings with the articles alone."),
+    ] = Questions.WRITTEN,
+    first: Annotated[int, typer.Option(min=0, help="Question to begin with.")] = 0,
+    last: Annotated[int | None, typer.Option(min=0, help="Question to stop before.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whole turns of a help centre: answered, from the right article, and nothing that no passage holds."""
+    from chatbot.evaluation.company import evaluate_company as measure
+
+    with readable_errors(), err.status("Asking…"):
+        result = measure(data, load_settings(), questions, first=first, last=last)
     _show(result, as_json)
 
 
