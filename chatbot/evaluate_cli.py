@@ -61,13 +61,16 @@ def evaluate_retrieval(
 @evaluate_app.command("refusal")
 def evaluate_refusal(
     data: Annotated[Path, typer.Option(help="Folder with train.csv and test.csv (sentence,label).")],
+    refusal_cost: Annotated[
+        float, typer.Option(min=0, help="How many wrong answers a wrong refusal is as bad as.")
+    ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Intent and refusal of questions that no FAQ entry answers, fitted on train.csv alone."""
     from chatbot.evaluation.refusal import evaluate_refusal as measure
 
     with readable_errors(), err.status("Embedding, fitting, asking…"):
-        result = measure(data, _embedder(load_settings()))
+        result = measure(data, _embedder(load_settings()), refusal_cost)
     _show(result, as_json)
 
 
