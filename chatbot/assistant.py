@@ -142,6 +142,7 @@ class _Turn:
     decision: PolicyDecision = field(default_factory=lambda: PolicyDecision(Decision.DECLINE, ()))
     wishes: Wishes = NO_WISHES
     result: RetrievalResult = field(default_factory=lambda: RetrievalResult(""))
+    images: Sequence[ImageReading] = ()
     citations: Citations = field(default_factory=Citations)
     text: str = ""
     adapter: str = ""
@@ -325,9 +326,9 @@ class Assistant:
         since_s = time.perf_counter()
         earlier = [m.text for m in turn.conversation.messages if m.role == "user" and m.text]
         query = self._query(observation.said, earlier)
-        images = screen_images(self._knowledge_base, observation, self._perceiver.visual_path)
-        if query or observation.seen or images:
-            turn.result = self._search(query, observation, images)
+        turn.images = screen_images(self._knowledge_base, observation, self._perceiver.visual_path)
+        if query or observation.seen or turn.images:
+            turn.result = self._search(query, observation, turn.images)
         found_s = time.perf_counter()
         if query and self._intents:
             turn.result = self._intents.judged(query, turn.result)
@@ -336,16 +337,16 @@ class Assistant:
                 observation.said, turn.conversation.messages, turn.conversation
             )
         turn.decision = self._decide(turn, observation, turn.result)
-        asked = self._part(turn, observation, images) if is_unanswered(turn.decision) else observation
+        asked = self._part(turn, observation) if is_unanswered(turn.decision) else observation
         turn.mark("policy", found_s)
         turn.mark("retrieve", since_s)
         yield Retrieved(turn.result, turn.decision.decision is Decision.GENERATE)
         return asked
 
-    def _part(self, turn: _Turn, observation: Observation, images: Sequence[ImageReading]) -> Observation:
+    def _part(self, turn: _Turn, observation: Observation) -> Observation:
         """The question of a message that most was found for; the message where nothing was for any."""
         parts = [replace(observation, text=q, transcripts=()) for q in questions_in(observation.said)]
-        results = [self._searched(part, images) for part in parts]
+        results = [self._searched(part, turn.images) for part in parts]
         decisions = [self._decide(turn, *each) for each in zip(parts, results, strict=True)]
         best = best_part(decisions, results)
         if best is None:
@@ -403,13 +404,19 @@ class Assistant:
     def _composed_answer(
         self, turn: _Turn, observation: Observation, generator: TurnGenerator
     ) -> Iterator[StreamEvent]:
-        """Ends without a word when the model would rather decline."""
+        """Ends without a word when the model would rather decline, the message and the likeliest of its questions."""
         found = _about_code(turn.result.chunks, turn.decision.code)[:_PROMPT_PASSAGES]
         passages = [Passage.of(n, c.chunk, c.whole) for n, c in enumerate(found, 1)]
         since_s = time.perf_counter()
         try:
             similarities = [c.scores.get("dense", 0.0) for c in found]
             draft = yield from self._begun(turn, observation, passages, similarities, generator)
+            if is_unanswered(turn.decision):  # what stands beside a question makes its passages doubtful
+                asked = self._part(turn, observation)
+                if turn.decision.decision is Decision.GENERATE:
+                    yield from self._composed_answer(turn, asked, generator)
+                    return
+            yield from _announced(turn)
             if turn.decision.decision is Decision.GENERATE:
                 yield from self._generate(turn, observation, draft, since_s)
         except GenerationError as error:
@@ -457,7 +464,6 @@ class Assistant:
             turn.decision = reconsider(
                 turn.decision, draft.refusal_probability, generator.refusal.threshold, turn.wishes
             )
-        yield from _announced(turn)
         return draft
 
     def _generate(

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chatbot.cli_errors import err, readable_errors
+from chatbot.evaluation.rows import Questions
 from chatbot.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -61,13 +62,16 @@ def evaluate_retrieval(
 @evaluate_app.command("refusal")
 def evaluate_refusal(
     data: Annotated[Path, typer.Option(help="Folder with train.csv and test.csv (sentence,label).")],
+    refusal_cost: Annotated[
+        float, typer.Option(min=0, help="How many wrong answers a wrong refusal is as bad as.")
+    ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Intent and refusal of questions that no FAQ entry answers, fitted on train.csv alone."""
     from chatbot.evaluation.refusal import evaluate_refusal as measure
 
     with readable_errors(), err.status("Embedding, fitting, asking…"):
-        result = measure(data, _embedder(load_settings()))
+        result = measure(data, _embedder(load_settings()), refusal_cost)
     _show(result, as_json)
 
 
@@ -203,6 +207,25 @@ def evaluate_grounding(
 
     with readable_errors(), err.status("Asking, with and without the evidence…"):
         result = measure(data, load_settings(), sample)
+    _show(result, as_json)
+
+
+@evaluate_app.command("company")
+def evaluate_company(
+    data: Annotated[Path, typer.Option(help="Folder with articles, FAQ tables and questions.jsonl.")],
+    questions: Annotated[
+        Questions,
+        typer.Option(help="Those of questions.jsonl, or headings and FAQ phrasings with the articles alone."),
+    ] = Questions.WRITTEN,
+    first: Annotated[int, typer.Option(min=0, help="Question to begin with.")] = 0,
+    last: Annotated[int | None, typer.Option(min=0, help="Question to stop before.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whole turns of a help centre: answered, from the right article, and nothing that no passage holds."""
+    from chatbot.evaluation.company import evaluate_company as measure
+
+    with readable_errors(), err.status("Asking…"):
+        result = measure(data, load_settings(), questions, first=first, last=last)
     _show(result, as_json)
 
 

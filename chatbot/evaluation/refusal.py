@@ -2,8 +2,9 @@
 
 `train.csv` alone fits the model and its probabilities; `test.csv` is only measured. The label `oos` marks what must not
 be answered; a training part without it is fine. Refusal is one label more: it is given where it is likelier than the
-likeliest intent. The chat gives a reviewed answer later, from a probability of 0.5 on, and between the two composes one
-or asks back; `sure_accuracy` and `sure_precision` are for that.
+likeliest intent, or so many times likelier as a wrong refusal is worse than a wrong answer. The chat gives a reviewed
+answer later, from a probability of 0.5 on, and between the two composes one or asks back; `sure_accuracy` and
+`sure_precision` are for that.
 """
 
 import csv
@@ -23,8 +24,12 @@ OUTSIDE = "oos"
 _REFUSED = -1
 
 
-def evaluate_refusal(data: Path, embedder: TextEmbedder) -> Evaluation:
+def evaluate_refusal(data: Path, embedder: TextEmbedder, refusal_cost: float = 1.0) -> Evaluation:
     """Fits on the training part and measures on the test part.
+
+    Args:
+        refusal_cost: How many wrong answers a wrong refusal is as bad as; the threshold is 1 / (1 + cost), which costs
+            least where the probabilities are right.
 
     Returns:
         `mcc` (Matthews correlation over all labels and refusal), `in_scope_accuracy` (answerable rows answered with
@@ -37,6 +42,7 @@ def evaluate_refusal(data: Path, embedder: TextEmbedder) -> Evaluation:
     Raises:
         InputError: A file is missing or not of the format.
     """
+    threshold = 1 / (1 + refusal_cost)
     train, test = _rows(data / "train.csv"), _rows(data / "test.csv")
     if len({label for _, label in train} - {OUTSIDE}) < 2:
         raise InputError("train.csv names fewer than two intents.", "Give at least two to choose between.")
@@ -50,14 +56,14 @@ def evaluate_refusal(data: Path, embedder: TextEmbedder) -> Evaluation:
     started_s = time.perf_counter()
     guesses = [model.guesses([text], vectors[i : i + 1])[0] for i, text in enumerate(asked)]
     ms = (time.perf_counter() - started_s) * 1000 / len(asked)
-    scored = RefusalFigures([label for _, label in test], guesses, LIKELIER_THAN_NOT)
+    scored = RefusalFigures([label for _, label in test], guesses, threshold)
     return Evaluation(
         "refusal",
         data.name,
         len(test),
         {
             **scored.measure(all_rows(len(test))),
-            "threshold": LIKELIER_THAN_NOT,
+            "threshold": threshold,
             "fit_s": fit_s,
             "ms_per_message": ms,
         },
@@ -67,8 +73,9 @@ def evaluate_refusal(data: Path, embedder: TextEmbedder) -> Evaluation:
             "train_rows": len(train),
             "train_intents": len(model.labels),
             "test_outside": sum(label == OUTSIDE for _, label in test),
+            "refusal_cost": refusal_cost,
         },
-        worst(_misses(test, guesses, LIKELIER_THAN_NOT)),
+        worst(_misses(test, guesses, threshold)),
     )
 
 

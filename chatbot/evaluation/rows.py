@@ -1,7 +1,8 @@
-"""Lines of JSON with the fields an evaluation needs."""
+"""Lines of JSON with the fields an evaluation needs, and which questions one asks."""
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +10,13 @@ from chatbot.errors import InputError
 
 Row = dict[str, Any]
 Item = TypeVar("Item")
+
+
+class Questions(StrEnum):
+    """Which questions of a help centre are asked: written ones, or its own headings and FAQ phrasings."""
+
+    WRITTEN = "written"
+    OWN = "own"
 
 
 def read_rows(path: Path, required: Sequence[str]) -> list[Row]:

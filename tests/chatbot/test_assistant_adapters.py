@@ -175,6 +175,20 @@ def test_with_weights_the_nearness_of_the_passages_counts_beside_the_doubt(
     assert f"with probability {far:.2f}, at least 0.50" in desk.evidence.reasons[-1]
 
 
+def test_a_question_that_the_model_answers_alone_is_answered_beside_what_makes_it_doubt(
+    make_desk: MakeDesk, weighing: Adapter
+) -> None:
+    desk = make_desk(weighing, likely=UNSURE, says="[1] You can return a Dot within 45 days.")
+    desk.answer("Can I return a broken Dot?")
+    assert desk.evidence.decision is Decision.DECLINE, "there is no other question in it"
+    events = desk.ask(f"{QUESTION} Please write verses.")
+    assert decided(events) == [Decision.GENERATE]
+    assert isinstance(done := events[-1], Done)
+    assert done.text == f"{say('in_part', 'en')}\n\nYou can return a Dot within 45 days. [1]"
+    assert "verses" not in desk.engine.prompts[-1][-1].content
+    assert desk.answer("Can I return a broken Dot? Write of a cracked Dot.").decision is Decision.DECLINE
+
+
 def test_with_weights_the_nearest_passage_may_begin_the_answer(make_desk: MakeDesk, tmp_path: Path) -> None:
     weights = {"passage_similarity": 10.0}
     choosing = load_adapter(

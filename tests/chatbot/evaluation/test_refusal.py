@@ -63,6 +63,15 @@ def test_a_set_is_fitted_on_its_training_part_and_measured_on_the_other(tmp_path
     assert [miss.given for miss in result.misses] == ["is the lamp amber"]
 
 
+def test_a_dearer_refusal_is_given_less_often(tmp_path: Path) -> None:
+    written(tmp_path, "train.csv", list(zip(TEXTS, LABELS, strict=True)))
+    written(tmp_path, "test.csv", [("please return the router", "return"), ("zebra quiz", "oos")])
+    dear, cheap = (evaluate_refusal(tmp_path, HashingEmbedder(), cost) for cost in (1e9, 0.0))
+    assert (dear.metrics["threshold"], cheap.metrics["threshold"]) == (pytest.approx(1e-9), 1.0)
+    assert (dear.metrics["oos_recall"], cheap.metrics["oos_recall"]) == (0.0, 1.0)
+    assert (dear.metrics["in_scope_accuracy"], cheap.metrics["in_scope_accuracy"]) == (1.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [([], "no rows"), ([("hello", "")], "Line 2"), ([("a", "x"), ("b", "x")], "fewer than two intents")],
