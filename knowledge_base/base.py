@@ -23,6 +23,7 @@ from knowledge_base.index import Index
 from knowledge_base.ingest import Ingestor
 from knowledge_base.items import UPLOADED, WRITTEN, Item, Provenance, key_of
 from knowledge_base.local_features import LocalFeatures
+from knowledge_base.memory import release_memory
 from knowledge_base.pause import LOCK_FILE, LOCK_TIMEOUT_S
 from knowledge_base.records import Record
 from knowledge_base.report import IngestReport, Progress, no_progress
@@ -522,6 +523,7 @@ class KnowledgeBase:
         )
         self._items = {item.key: item for item in snapshot.items}  # whose vectors are parts of the snapshot's
         self._snapshot = snapshot
+        release_memory()
 
     def _announce(self) -> None:
         """Clears away what was replaced and tells other processes to read anew."""
@@ -547,6 +549,7 @@ class KnowledgeBase:
         self._seen_change = self._last_change()
         self._items = self._index.load()
         self._images = by_item(self._index.load_images())
+        self._index.rest()
         self._publish()
 
     def _changed_elsewhere(self) -> bool:

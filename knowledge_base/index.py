@@ -8,11 +8,12 @@ not seen, so a process killed at any moment leaves the old state or the new one.
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import chromadb
@@ -32,16 +33,16 @@ _PAGE_ROWS = 2_000
 _RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
 _IMAGES = re.compile(rf"images-(.+)-v{SCHEMA_VERSION}")
 _PORTS = {"http": 80, "https": 443}
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One vector as Chroma holds it."""
+class _Row(Generic[Content]):
+    """One vector and what it is of."""
 
     number: int
-    text: str
+    content: Content
     vector: Vectors
-    metadata: Mapping[str, Any]
 
 
 class Index:
@@ -86,8 +87,9 @@ class Index:
         self._is_closed = False
 
     def _close(self) -> None:
-        self._is_closed = True
-        self._client.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._client.close()
 
     def _collection(self, name: str) -> Any:
         return self._client.get_or_create_collection(
@@ -119,12 +121,18 @@ class Index:
         """Every stored item by key, in order of key."""
         with self._using("cannot be read"):
             records = {row["id"]: row for row in _pages(self._records, ["documents", "metadatas"])}
-            chunks = self._rows(self._chunks, records)
-            phrasings = self._rows(self._phrasings, records)
+            chunks = self._rows(self._chunks, records, _chunk)
+            phrasings = self._rows(self._phrasings, records, _phrasing)
         return {
-            key: self._item(records[key], chunks.get(key, []), phrasings.get(key, []))
+            key: self._item(records.pop(key), chunks.pop(key, []), phrasings.pop(key, []))
             for key in sorted(records)
         }
+
+    def rest(self) -> None:
+        """Lets go of the memory that Chroma holds until it is needed again: searches do without it."""
+        with _failing_as("cannot be closed"):
+            if not self._server_url:
+                self._close()
 
     def put(self, items: Sequence[Item]) -> None:
         """Adds or replaces items; each appears whole or not at all."""
@@ -235,28 +243,33 @@ class Index:
         with _failing_as("cannot be closed"):
             self._close()
 
-    def _rows(self, collection: Any, records: Mapping[str, Any]) -> dict[str, list[_Row]]:
-        """Rows by item, in order, of the revisions that the records name."""
-        found: dict[str, list[_Row]] = {}
+    def _rows(
+        self, collection: Any, records: Mapping[str, Any], content: Callable[[Mapping[str, Any]], Content]
+    ) -> dict[str, list[_Row[Content]]]:
+        """Rows by item, in order, of the revisions that the records name.
+
+        What Chroma gave is let go of page by page: small objects that stay among those that go keep the room of both.
+        """
+        found: dict[str, list[_Row[Content]]] = {}
         for row in _pages(collection, ["documents", "metadatas", "embeddings"]):
             key, metadata = row["metadata"]["item"], row["metadata"]
             if key in records and records[key]["metadata"]["revision"] == metadata["revision"]:
                 vector = np.asarray(row["embedding"], np.float32)
-                found.setdefault(key, []).append(_Row(metadata["number"], row["document"], vector, metadata))
+                found.setdefault(sys.intern(key), []).append(_Row(metadata["number"], content(row), vector))
         return {key: sorted(rows, key=lambda row: row.number) for key, rows in found.items()}
 
-    def _item(self, stored: Mapping[str, Any], chunks: list[_Row], phrasings: list[_Row]) -> Item:
+    def _item(self, stored: Mapping[str, Any], chunks: list[_Row[Chunk]], phrasings: list[_Row[str]]) -> Item:
         return Item(
             record=_record(stored["metadata"], stored["document"]),
             revision=stored["metadata"]["revision"],
-            chunks=tuple(_chunk(row) for row in chunks),
+            chunks=tuple(row.content for row in chunks),
             chunk_vectors=self._stacked(chunks),
-            phrasings=tuple(row.text for row in phrasings),
+            phrasings=tuple(row.content for row in phrasings),
             phrasing_vectors=self._stacked(phrasings),
             provenance=_provenance(stored["metadata"]),
         )
 
-    def _stacked(self, rows: Sequence[_Row]) -> Vectors:
+    def _stacked(self, rows: Sequence[_Row[Any]]) -> Vectors:
         return np.stack([row.vector for row in rows]) if rows else np.zeros((0, self._dimension), np.float32)
 
     def _upsert(self, collection: Any, rows: Iterable[dict[str, Any]]) -> None:
@@ -335,9 +348,20 @@ def _record(metadata: Mapping[str, Any], text: str) -> Record:
     return record_from_dict({**values, "answer" if "question" in values else "text": text})
 
 
-def _chunk(row: _Row) -> Chunk:
-    values = {f.name: row.metadata[f.name] for f in fields(Chunk) if f.name in row.metadata}
-    return Chunk(**{**values, "heading_path": tuple(json.loads(values["heading_path"]))}, text=row.text)
+def _chunk(row: Mapping[str, Any]) -> Chunk:
+    metadata = row["metadata"]
+    values = {f.name: _shared(metadata[f.name]) for f in fields(Chunk) if f.name in metadata}
+    headings = tuple(map(sys.intern, json.loads(values["heading_path"])))
+    return Chunk(**{**values, "heading_path": headings}, text=row["document"])
+
+
+def _shared(value: Any) -> Any:
+    """What all passages of a document have in common is there once."""
+    return sys.intern(value) if isinstance(value, str) else value
+
+
+def _phrasing(row: Mapping[str, Any]) -> str:
+    return str(row["document"])
 
 
 def _pages(collection: Any, include: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -30,6 +30,7 @@ from knowledge_base.website.records import as_page
 
 log = logging.getLogger(__name__)
 _ITEMS_AT_ONCE = 32
+_MOVED_AT_ONCE = 500
 _CHUNKS_AT_ONCE = 256
 """Passages, of as many files as it takes, are embedded and put together: an embedder is quicker with many."""
 
@@ -59,6 +60,7 @@ class Ingestor:
         self._settings = settings
         self._cut = [SCHEMA_VERSION, settings.chunk_tokens, settings.chunk_overlap_tokens]
         self._waiting: dict[str, _Cut] = {}
+        self._moved: list[Item] = []
         self._held: dict[tuple[str, str], set[str]] = defaultdict(set)
         for key, item in items.items():
             self._held[item.provenance.origin, item.provenance.file].add(key)
@@ -181,19 +183,18 @@ class Ingestor:
         self._store(records, replace(provenance, count=len(records) + len(parsed.problems)), run)
         if not parsed.problems:  # a file is the whole truth about what is in it
             held = self._held[provenance.origin, provenance.file]
-            if gone := held - {key_of(record) for record in records}:
-                self._put_waiting(
-                    run
-                )  # what is new first: killed between, there is too much rather than too little
-                self._remove(gone, run)
+            kept = {key_of(record) for record in records}
+            if held - kept:
+                # what is new first: killed between, there is too much rather than too little
+                self._put_waiting(run)
+                self._remove(held - kept, run)
 
     def _store(self, records: Sequence[Record], provenance: Provenance, run: Run) -> None:
         for record in self._new(records, provenance, run):
             self._wait(record, provenance, run)
 
     def _new(self, records: Sequence[Record], provenance: Provenance, run: Run) -> Iterator[Record]:
-        """Those that are not stored just so already; where they come from is noted anew."""
-        moved: list[Item] = []
+        """Those that are not stored just so already; where they come from waits to be noted anew."""
         for record in records:
             key = key_of(record)
             other = run.sources.setdefault(key, record.source)
@@ -204,13 +205,13 @@ class Ingestor:
             elif stored and stored.revision == self._revision(record):
                 run.unchanged += 1
                 if is_ours and stored.provenance != provenance:
-                    moved.append(replace(stored, provenance=provenance))
+                    self._moved.append(replace(stored, provenance=provenance))
             elif stored and not is_ours:
                 run.failed.append((record.source or record.id, _not_ours(record, stored.provenance)))
             else:
                 yield record
-        self._index.put_records(moved)
-        self._remember(moved)
+        if len(self._moved) >= _MOVED_AT_ONCE:
+            self._put_moved()
 
     def _wait(self, record: Record, provenance: Provenance, run: Run) -> None:
         """Cuts a record; it is put with others, and all that wait when there are enough."""
@@ -226,7 +227,14 @@ class Ingestor:
         finally:
             self._put_waiting(run)
 
+    def _put_moved(self) -> None:
+        """Together: after a new version of the parser that is every file of the folder."""
+        self._index.put_records(self._moved)
+        self._remember(self._moved)
+        self._moved = []
+
     def _put_waiting(self, run: Run) -> None:
+        self._put_moved()
         items = self._embedded(list(self._waiting.values()))
         self._waiting.clear()
         for start in range(0, len(items), _ITEMS_AT_ONCE):

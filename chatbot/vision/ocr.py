@@ -1,6 +1,5 @@
 """Text on screens: PP-OCR through RapidOCR, as lines in reading order."""
 
-import ctypes
 import math
 import threading
 from collections.abc import Iterable, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from chatbot.messages import OcrLine
+from knowledge_base.memory import release_memory
 
 MIN_CONFIDENCE = 0.5
 _MAX_SIDE_PX = 1920
@@ -45,7 +45,7 @@ class Ocr:
         pixels = _bgr(_padded(image.resize(size, Image.Resampling.LANCZOS)))
         with self._reading:
             found = self._loaded()(pixels, use_cls=False)
-            _release_memory()
+            release_memory()
         if found.boxes is None or found.txts is None or found.scores is None:
             return ()
         lines = [
@@ -182,11 +182,3 @@ def _box(corners: Any, scale: float, width: int, height: int) -> tuple[int, int,
         min(width, round(max(xs))),
         min(height, round(max(ys))),
     )
-
-
-def _release_memory() -> None:
-    """Gives freed memory back to the system: glibc keeps some 300 MB of onnxruntime's buffers otherwise."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        return  # another C library, which returns memory by itself

@@ -75,6 +75,19 @@ def test_a_new_revision_replaces_the_old_one_and_its_rows_are_swept(open_index):
     assert len(index.load()) == 2
 
 
+def test_after_a_rest_it_goes_on_as_before(open_index):
+    index = open_index()
+    index.put([item(ARTICLE)])
+    index.rest()
+    index.rest()
+    assert list(index.load()) == ["document/guides/ärger #1"]
+    index.rest()
+    index.put([item(ENTRY)])
+    index.rest()
+    index.remove(["document/guides/ärger #1"])
+    assert list(open_index().load()) == ["faq/f1"]
+
+
 def test_rows_without_a_record_are_not_seen(open_index):
     """As after a kill between writing the rows and writing the record that names them."""
     index = open_index()

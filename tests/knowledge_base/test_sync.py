@@ -15,6 +15,7 @@ from knowledge_base import ingest
 from knowledge_base.documents import FaqEntry
 from knowledge_base.errors import DocumentError, FrontdeskError
 from knowledge_base.files import SourceFile
+from knowledge_base.index import Index
 from knowledge_base.report import IngestReport
 from knowledge_base.watch import watch_folder
 from tests.knowledge_base.conftest import FAQ, HashingEmbedder, write_help_centre
@@ -47,6 +48,17 @@ def test_what_did_not_change_is_not_parsed(synced, help_centre, monkeypatch, emb
     (help_centre / "light.md").touch()
     assert synced.sync_folder(help_centre) == IngestReport(unchanged=9)
     assert embedder.encoded == []
+
+
+def test_after_a_new_version_of_the_parser_all_files_are_noted_at_once(synced, help_centre, monkeypatch):
+    put: list[int] = []
+    monkeypatch.setattr("knowledge_base.ingest.PARSER_VERSION", 1_000)
+    monkeypatch.setattr(Index, "put_records", lambda self, items: put.append(len(items)))
+    assert synced.sync_folder(help_centre).unchanged == synced.stats().documents + synced.stats().faq_entries
+    assert [count for count in put if count] == [len(synced.entries())]
+    put.clear()
+    synced.sync_folder(help_centre)
+    assert not any(put)
 
 
 def test_a_row_that_changed_embeds_that_row_only(synced, help_centre, embedder):
