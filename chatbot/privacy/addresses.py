@@ -30,6 +30,11 @@ _CAPITAL_STREET_WORDS = frozenset(
     "way yard rise green wharf view bank end hollow heights park vale field fields farm mill "
     "cottages common walk wood".split()
 )
+_SHORT_STREET_WORDS = frozenset("ul str rue út tér krt köz vej vei".split())  # even in small letters
+_BARE_STREET = re.compile(
+    r"\b(?:on|at|along|off) (?P<value>(?:[A-Z][^\W\d_]+ ){1,3}"
+    r"(?:Street|Avenue|Road|Lane|Boulevard|Drive|Crescent|Terrace))\b(?! [A-Z])"
+)
 _STREET_ENDINGS = (
     "straße strasse gasse weg platz allee gatan gata vägen väg gränd gade vej vejen vei veien gate "
     "gaten straat laan plein dijk kade gracht "
@@ -49,6 +54,7 @@ _BOX = re.compile(
 _LEAD = any_of(
     "address(?:es)?(?: \\w+){0,3}?(?: is| to| with| are|:)",
     "lives? (?:at|on)",
+    "lives? (?:\\w+ ){1,4}?of",
     "living at",
     "(?:re)?located (?:at|in)",
     "meet (?:me|you|us|him|her) at",
@@ -83,6 +89,17 @@ _POSTCODE = Pattern(
     ),
     reach=24,
 )
+_SHORT_POSTCODE = Pattern(
+    PiiType.POSTCODE,
+    re.compile(r"(?<![\w.-])\d{3}(?![\w-]|[.,]\d)"),
+    0.85,
+    cue=any_of(r"(?:zip|postal|post) ?code(?: is| was|:) ?$"),
+    reach=20,
+)
+_TOWN_POSTCODE = re.compile(
+    r"\b(?:in|from|near) (?P<town>[^\W\d_]{3,}(?:[ -][^\W\d_]{2,}){0,3}) (?P<code>\d{5}|\d{4}-\d{3})"
+    r"(?=[.,;!?]?(?:$|\s+(?:in|and|or|for|to|on|since|is|with|but|[A-Z])\b))"
+)
 _UK_POSTCODE = Pattern(
     PiiType.POSTCODE,
     re.compile(
@@ -98,7 +115,9 @@ _MOST_TOKENS = 48
 def find_addresses(text: str, tokens: Sequence[Token]) -> Iterator[PiiSpan]:
     """Every postal address and every postal code that is called one."""
     yield from _POSTCODE.find(text)
+    yield from _SHORT_POSTCODE.find(text)
     yield from _UK_POSTCODE.find(text)
+    yield from _town_postcodes(text)
     leads = [match.end() for match in _LEAD.finditer(text)]
     walker = _Walker(tokens)
     taken = 0
@@ -106,11 +125,24 @@ def find_addresses(text: str, tokens: Sequence[Token]) -> Iterator[PiiSpan]:
         if first < taken:
             continue
         start, end = walker.left(first), walker.right(last)
+        start = walker.first_of_pair(start, leads)
         led = any(tokens[start].start - 6 <= lead <= tokens[first].end for lead in leads)
         if led or walker.is_convincing(start, end, first, last):
             taken = end + 1
             yield PiiSpan(PiiType.ADDRESS, tokens[start].start, tokens[end].end - _closes(tokens[end]), 0.92)
     yield from _corners(text, tokens, walker)
+    for match in _BARE_STREET.finditer(text):
+        yield PiiSpan(PiiType.ADDRESS, *match.span("value"), 0.75)
+
+
+def _town_postcodes(text: str) -> Iterator[PiiSpan]:
+    """The code after a town: `in Quinta de São Tiago 3610-114`. No word of the town is an everyday one."""
+    everyday = lexicon().everyday
+    for match in _TOWN_POSTCODE.finditer(text):
+        words = re.findall(r"[^\W\d_]+", match["town"])
+        rare = [w for w in words if w.lower() not in _JOINING]
+        if rare and not any(w.lower() in everyday or w.isupper() for w in rare):
+            yield PiiSpan(PiiType.POSTCODE, *match.span("code"), 0.8)
 
 
 def _corners(text: str, tokens: Sequence[Token], walker: "_Walker") -> Iterator[PiiSpan]:
@@ -215,7 +247,7 @@ class _Walker:
             return False
         if word in _STREET_WORDS:
             return (
-                token.is_capital or len(word) > 3 or token.text.endswith(".") or word in ("ul", "str", "rue")
+                token.is_capital or len(word) > 3 or token.text.endswith(".") or word in _SHORT_STREET_WORDS
             )
         return len(word) > 6 and word.endswith(tuple(_STREET_ENDINGS)) and word not in self._words.everyday
 
@@ -257,6 +289,14 @@ class _Walker:
         if i < 0 or not (self._tokens[i].is_capital and self._is_rare(self._tokens[i])):
             return False
         return i == 0 or self._tokens[i - 1].text in ":>?" or self._tokens[i - 1].line != self._tokens[i].line
+
+    def first_of_pair(self, start: int, leads: Sequence[int]) -> int:
+        """`start`, or the first street of `return to Leon and Eyrarodda 66` where a lead-in ends before it."""
+        i = start - 2
+        if i < 0 or self._tokens[start - 1].lower != "and" or not self._tokens[i].is_capital:
+            return start
+        led = any(self._tokens[i].start - 2 <= lead <= self._tokens[i].start for lead in leads)
+        return i if led and self._is_rare(self._tokens[i]) else start
 
     def _begins_address(self, i: int) -> bool:
         """The line that ends at token `i` holds a number and nothing but parts of an address."""
@@ -395,7 +435,7 @@ _JOINING = frozenset(
     "de da do dos das del della di du des la le les el van von der den den het op aan am an im bei sur en".split()
 )
 _SMALL = _JOINING | frozenset(
-    "first second third fourth fifth sixth seventh eighth ninth tenth north south east west old new".split()
+    "first second third fourth fifth sixth seventh eighth ninth tenth north south east west old new ten ter".split()
 )
 _PRONOUNS = frozenset(
     ["I", "My", "The", "And", "But", "Please", "Is", "It", "You", "We", "Can", "Could", "For"]

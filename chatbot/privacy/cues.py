@@ -108,7 +108,7 @@ def _can_be_name(word: str, previous: str) -> bool:
     ):
         return False
     if len(word) == 1:
-        return word.isupper() and bool(previous)
+        return bool(previous) and (word.isupper() or (previous.islower() and lower not in "ai"))
     if word[0].isupper() or (previous and re.fullmatch(_JOIN, lower)):
         return not (
             previous

@@ -7,7 +7,7 @@ The weights were set by hand on the development part of the evaluation data.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -35,7 +35,7 @@ _TRAVEL = frozenset(
     "grew coming come".split()
 )
 _PERSON_BEFORE = frozenset(
-    "by with between told asked gave give met thanks thank hi hello hey dear says said ask tell for "
+    "by with between told asked gave give given met thanks thank hi hello hey dear says said ask tell for "
     "and ex former early late "
     "songwriter producer director president actor singer author son daughter wife husband kid brother "
     "sister aunt uncle cousin nephew niece mother father mom "
@@ -46,7 +46,7 @@ _PERSON_AFTER = frozenset(
     "writes called calls went "
     "lives lived works worked spent likes loves helped helps assisted gave given listed was is has had "
     "will would and who whose "
-    "speaking flew moved joined died born".split()
+    "speaking flew moved joined died born began started studied became retired".split()
 )
 _PLACE_AFTER = frozenset(
     "street st avenue road rd lane drive boulevard square bridge river lake mountain mountains valley "
@@ -55,10 +55,35 @@ _PLACE_AFTER = frozenset(
 )
 _JOINTS = frozenset({"and", "or", ",", "&", "to", "with"})
 _SPEECH_BEFORE = frozenset("says said asked told replied wrote explained shouted".split())
-_SPEECH_AFTER = frozenset(
-    "said says shouted told asked replied wrote spent lives lived explained shrugged whispered".split()
+_SPEECH_AFTER = frozenset("said says told asked replied wrote spent explained".split())
+_ONLY_PEOPLE_DO = frozenset(
+    "lives lived shouted shrugged whispered yelled sighed nodded grinned laughed married".split()
 )
-_AIMED_AT = frozenset("shouted yelled looked looking stared smiled laughed mad angry upset".split())
+_FAMILY_OF = frozenset(
+    "son sons daughter daughters wife husband kid kids child children brother brothers sister sisters aunt uncle "
+    "cousin nephew niece mother father mom mum dad grandmother grandfather girlfriend boyfriend fiancé fiancée "
+    "partner friend colleague boss roommate neighbour neighbor".split()
+)
+_OWNERS = frozenset("my your his her our their".split())
+_SPOKEN_TO = frozenset(
+    "said says talk talked talking speak spoke speaking gave given send sent wrote written write reply replied "
+    "belongs belong listen listened listening assistant married engaged apologised apologized according thanks "
+    "report reports reported explained addressed introduced".split()
+)
+_ABOUT_ONE = frozenset(
+    "novel biography autobiography memoir concert trilogy residence household wedding funeral couple".split()
+)
+_CALLS_UPON = frozenset(
+    "can could would will please do did are is have has what when where why who how you i we let stop come "
+    "remember listen wait".split()
+)
+_ROLES_OF_ONE = frozenset(
+    "beneficiary guardian user member owner holder contact admin administrator driver passenger guest tenant "
+    "signatory executor dependent".split()
+)
+_ENDS = frozenset(".!?")
+_SHOUTED = frozenset("shouted yelled screamed stared smiled laughed winked".split())
+_AIMED_AT = frozenset("looked looking mad angry upset".split())
 _WORK_BEFORE = frozenset(
     {"work for", "works for", "worked for", "work at", "works at", "employed by", "is from"}
 )
@@ -95,14 +120,27 @@ def find_persons(tokens: Sequence[Token]) -> Iterator[PiiSpan]:
     runs = list(_runs(tokens))
     scored = _with_company(_with_company([(run, _evidence(run)) for run in runs]))
     accepted = [run for run, score in scored if score >= ENOUGH]
-    parts = {
-        _bare(word) for run in accepted for word in run.words if len(_bare(word)) > 2
-    } - lexicon().everyday
+    parts = {_bare(word) for run in accepted for word in run.words if len(_bare(word)) > 2}
+    common = parts & lexicon().everyday
+    families = {_bare(run.words[-1]) for run in accepted if len(run.words) > 1}
     for run, score in scored:
-        mentioned = bool(run.words) and all(_bare(word) in parts for word in run.words)
+        mentioned = bool(run.words) and all(_bare(word) in parts - common for word in run.words)
+        mentioned = mentioned or _is_family_again(run, common & families)
         if score >= ENOUGH or mentioned:
             sureness = min(0.95, 0.6 + max(score, ENOUGH) / 20)
             yield PiiSpan(PiiType.PERSON, tokens[run.first].start, _end(tokens[run.last]), sureness)
+
+
+def _is_family_again(run: _Run, families: Set[str]) -> bool:
+    """`Brad Key … and Key`: an everyday word alone, written as a name is where no sentence begins."""
+    words = run.words
+    return (
+        len(words) == 1
+        and words[0].is_capital
+        and not words[0].text.isupper()
+        and _bare(words[0]) in families
+        and not _starts_sentence(run.tokens, run.first)
+    )
 
 
 def find_listed(tokens: Sequence[Token]) -> Iterator[PiiSpan]:
@@ -132,8 +170,8 @@ def _with_company(scored: list[tuple[_Run, float]]) -> list[tuple[_Run, float]]:
     result = []
     for i, (run, score) in enumerate(scored):
         beside = [scored[j] for j in (i - 1, i + 1) if 0 <= j < len(scored)]
-        joined = any(other >= ENOUGH and _are_joined(neighbour, run) for neighbour, other in beside)
-        result.append((run, score + 1.5 if joined and 0 < score < ENOUGH else score))
+        joined = sum(other >= ENOUGH and _are_joined(neighbour, run) for neighbour, other in beside)
+        result.append((run, score + 1.5 * joined if 0 < score < ENOUGH else score))
     return result
 
 
@@ -262,7 +300,9 @@ def _evidence(run: _Run) -> float:
 
 def _is_hopeless(run: _Run, words: list[Token]) -> bool:
     bare = [_bare(w) for w in words]
-    if any(w in ORGANISATION_WORDS or w in MONTHS_AND_DAYS for w in bare[:1] + bare[-1:]):
+    if any(w in ORGANISATION_WORDS for w in bare[:1] + bare[-1:]) or bare[-1] in MONTHS_AND_DAYS:
+        return True
+    if bare[0] in MONTHS_AND_DAYS and bare[0] not in lexicon().given:
         return True
     if all(w in COUNTRIES or w in NATIONALITIES for w in bare):
         return True
@@ -282,18 +322,20 @@ def _from_words(words: list[Token]) -> float:
         ordinary = bare in names.everyday
         if position == 0 and (bare in names.given or all(p in names.given for p in pieces)):
             score += 0.5 if ordinary else 3.4
-        elif (
-            bare in names.family
-            or bare in names.given
-            or any(p in names.family for p in pieces if len(p) > 2)
-        ):
-            score += 0.2 if ordinary else (1.5 if position else 1.2)
+        elif ordinary and (bare in names.family or bare in names.given):
+            score += 0.2
         elif ordinary:
             score -= 1.5
         elif (len(bare) > 5 and bare.endswith(NAME_ENDINGS)) or re.match(
             r"(?:Mc|O['’])[A-Z]?[a-z]{2}", token.text
         ):
             score += 1.9
+        elif (
+            bare in names.family
+            or bare in names.given
+            or any(p in names.family for p in pieces if len(p) > 2)
+        ):
+            score += 1.5 if position else 1.2
         elif token.is_capital:
             score += 0.7 if bare.isascii() else 1.3
     return min(score, 4.4)
@@ -329,32 +371,91 @@ def _from_model(words: list[Token]) -> float:
 
 
 def _from_context(run: _Run, words: list[Token]) -> float:
-    score = 0.0
     before, after = run.before(), run.after()
+    return (
+        _from_before(run, before)
+        + _from_after(run, before, after)
+        + _from_address(run)
+        + _from_role(run)
+        + _from_place(run, before, after)
+        + _from_layout(run)
+    )
+
+
+def _from_before(run: _Run, before: str) -> float:
+    score = 0.0
     if before in TITLES:
         score += 3.0
     if before.startswith("ex-"):
-        score += 1.5
-    if before in _PERSON_BEFORE:
-        score += 0.8
-    if before in _SPEECH_BEFORE and run.before(2)[-1:] in ('"', "”", "'", "’", ","):
         score += 2.3
-    if after in _SPEECH_AFTER:
-        score += 2.3
-    elif after in _PERSON_AFTER or run.tokens[run.last].text.endswith(("'s", "’s")):
+    if before in _FAMILY_OF and run.before(2) in _OWNERS:
+        score += 2.7
+    elif before in _PERSON_BEFORE:
         score += 0.8
+    if before in _SPEECH_BEFORE and run.before(2)[-1:] in ('"', "”", "'", "’", ",", "!", "?"):
+        score += 2.3
     if f"{run.before(2)} {before}" in _WORK_BEFORE:
         score -= 2.5
-    score += _from_place(run, before, after) + _from_layout(run)
     return score
 
 
+def _from_after(run: _Run, before: str, after: str) -> float:
+    possessive = run.tokens[run.last].text.endswith(("'s", "’s"))
+    if possessive and after in _FAMILY_OF:
+        return 2.3
+    if after in _ONLY_PEOPLE_DO:
+        return 2.9
+    if after in _SPEECH_AFTER:
+        return 2.3
+    if after in _ABOUT_ONE and before in ("the", "a", "an"):
+        return 1.9
+    return 0.8 if after in _PERSON_AFTER or possessive else 0.0
+
+
+def _from_address(run: _Run) -> float:
+    """Somebody is spoken to, or begins to speak: `Anna, can you …`, `Don't go, Mark!`, `Ella: What is it?`."""
+    before, after, third = run.before(), run.after(), run.after(2)
+    begins = _starts_sentence(run.tokens, run.first)
+    if len(run.words) > 2:
+        return 0.0
+    if begins and after == "," and third in _CALLS_UPON:
+        return 2.7
+    if before == "," and after in _ENDS and run.words[0].lower in lexicon().given:
+        return 2.6 if after == "!" else 1.0
+    if _begins_line(run) and after == ":" and _labels_speakers(run):
+        return 3.0
+    return 0.0
+
+
+def _from_role(run: _Run) -> float:
+    """What somebody is made or called: `add Noe Ludwig as a guardian`, `named him Kiaan`, `Ines Alt from Acme`."""
+    roles = {run.after(2), run.after(3)} if run.after() == "as" else set()
+    if roles & _ROLES_OF_ONE:
+        return 1.8
+    if run.before() in ("him", "her", "me") and run.before(2) in ("named", "called", "call", "name"):
+        return 2.7
+    if run.after() == "from" and len(run.words) == 2 and _starts_sentence(run.tokens, run.first):
+        return 1.0
+    return 0.0
+
+
+def _begins_line(run: _Run) -> bool:
+    return run.first == 0 or run.tokens[run.first - 1].line != run.tokens[run.first].line
+
+
+def _labels_speakers(run: _Run) -> bool:
+    """Whether another line begins as this one does, with a capital word and a colon, and both say something."""
+    tokens, labels = run.tokens, set[str]()
+    for i, token in enumerate(tokens[:-2]):
+        begins = i == 0 or tokens[i - 1].line != token.line
+        says = tokens[i + 1].text == ":" and tokens[i + 2].line == token.line and tokens[i + 2].is_capital
+        if begins and says and token.is_capital and token.lower not in lexicon().everyday:
+            labels.add(token.lower)
+    return len(labels) > 1
+
+
 def _from_place(run: _Run, before: str, after: str) -> float:
-    score = 0.0
-    if before in _PLACE_BEFORE:
-        travels = any(run.before(d) in _TRAVEL for d in (2, 3, 4))
-        score -= 3.0 if travels or before in ("in", "at", "near") else 1.0 if before != "of" else 0.4
-        score += 3.0 if before == "at" and run.before(2) in _AIMED_AT else 0.0
+    score = _from_direction(run, before) if before in _PLACE_BEFORE else 0.0
     if (
         after in _PLACE_AFTER
         or after in COUNTRIES
@@ -365,6 +466,21 @@ def _from_place(run: _Run, before: str, after: str) -> float:
     if after[:1].isdigit() or before[:1].isdigit():
         score -= 2.0
     return score
+
+
+def _from_direction(run: _Run, before: str) -> float:
+    """What `in`, `to`, `at` … before a name speak against it, unless somebody is spoken or given to."""
+    if any(run.before(d) in _TRAVEL for d in (2, 3, 4)):
+        return -3.0
+    if before == "at" and run.before(2) in _SHOUTED:
+        return 2.8
+    if before == "to" and any(run.before(d) in _SPOKEN_TO for d in (2, 3, 4)):
+        return 1.2
+    if before in ("in", "near", "at"):
+        return 0.0 if before == "at" and run.before(2) in _AIMED_AT else -3.0
+    if len(run.words) == 2 and _possessive(run.tokens[run.last].text):
+        return 0.0
+    return -0.4 if before == "of" else -1.0
 
 
 def _from_layout(run: _Run) -> float:
