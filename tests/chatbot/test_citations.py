@@ -251,3 +251,12 @@ def test_a_sentence_of_the_evidence_itself_always_passes(words: list[str]) -> No
 def test_a_quote_is_verbatim_whatever_the_sentence(passage: Passage, sentence: str) -> None:
     assert best_quote(sentence, passage) in passage.text
     assert opening(passage) in passage.text
+
+
+def test_the_number_of_a_list_is_shown_only_where_the_passage_has_it() -> None:
+    own = ground("1. Returns are free within Germany. [1]", PASSAGES)
+    assert own is not None
+    assert own.text == "Returns are free within Germany."
+    listed = ground("1. Hold the button for ten seconds. [2]", PASSAGES)
+    assert listed is not None
+    assert listed.text.strip().startswith("1. Hold")
