@@ -412,7 +412,9 @@ class Assistant:
             similarities = [c.scores.get("dense", 0.0) for c in found]
             draft = yield from self._begun(turn, observation, passages, similarities, generator)
             if is_unanswered(turn.decision):  # what stands beside a question makes its passages doubtful
+                parting_s = time.perf_counter()
                 asked = self._part(turn, observation)
+                turn.spend("policy", parting_s)
                 if turn.decision.decision is Decision.GENERATE:
                     yield from self._composed_answer(turn, asked, generator)
                     return

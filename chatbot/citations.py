@@ -83,7 +83,13 @@ def ground(sentence: str, passages: Sequence[Passage], asked: Sequence[str] = ()
     support, best = max(
         carried, key=lambda pair: (pair[0] + _MARKED_BONUS * (pair[1].number in marks), -pair[1].number)
     )
-    return GroundedSentence(plain, best, support)
+    return GroundedSentence(_without_own_number(plain, best), best, support)
+
+
+def _without_own_number(sentence: str, passage: Passage) -> str:
+    """Without the number of a list that the passage does not have."""
+    number = _LIST_NUMBER.match(sentence)
+    return sentence if number is None or number[0].strip() in passage.text else sentence[number.end() :]
 
 
 def _only_repeats(sentence: str, passages: Sequence[Passage], asked: Sequence[str]) -> bool:

@@ -263,3 +263,12 @@ def test_who_opens_a_source_reads_its_section_and_the_quote_stands_in_it() -> No
     _, alone = Citations().cite(RETURNS, RETURNS.text)
     assert alone is not None
     assert alone.passage == RETURNS.text
+
+
+def test_the_number_of_a_list_is_shown_only_where_the_passage_has_it() -> None:
+    own = ground("1. Returns are free within Germany. [1]", PASSAGES)
+    assert own is not None
+    assert own.text == "Returns are free within Germany."
+    listed = ground("1. Hold the button for ten seconds. [2]", PASSAGES)
+    assert listed is not None
+    assert listed.text.strip().startswith("1. Hold")
