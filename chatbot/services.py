@@ -3,7 +3,6 @@
 import logging
 import secrets
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -42,8 +41,8 @@ from knowledge_base.rerank import CrossEncoderReranker, Reranker
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
-_PATIENCE_S = 60.0
-"""How long each thing that is only prepared waits for a moment without customers."""
+_QUIET_S, _STEP_S = 1.0, 0.2
+"""How long nobody must have been answered before something is prepared, and how often that is looked at."""
 EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
 
 
@@ -67,7 +66,7 @@ class Services:
 
     Args:
         examples: Folder of the example company, loaded when the knowledge base is empty.
-        prepare: After everything is ready and while nobody is answered, also load what reads screenshots and read the
+        prepare: After everything is ready and while nobody is answered, also load the reader of screens and read the
             images of the example company's articles: that takes longer than all else.
 
     Attributes:
@@ -194,18 +193,15 @@ class Services:
         """
 
         def go_on(_done: int = 0, _total: int = 0, _source: str = "") -> None:
-            ends_s = time.monotonic() + _PATIENCE_S
-            while loaded.assistant.answering and time.monotonic() < ends_s and not self._closing.wait(0.2):
-                pass
+            quiet_s = 0.0
+            while quiet_s < _QUIET_S and not self._closing.wait(_STEP_S):
+                quiet_s = 0.0 if loaded.assistant.answering else quiet_s + _STEP_S
             if self._closing.is_set():
                 raise _BrokenOffError("Not everything was prepared.")
 
         try:
             go_on()
             self._ocr.warm_up()
-            if self._screens:
-                go_on()
-                self._screens.warm_up()
             if self._examples and self.settings.knowledge_base.images:
                 loaded.knowledge_base.add_images(self._examples / EXAMPLE_PARTS[0], go_on)
         except _BrokenOffError as error:

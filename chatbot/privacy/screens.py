@@ -91,10 +91,6 @@ class ScreenRedactor:
             boxes = left
         return covered
 
-    def warm_up(self) -> None:
-        """Loads what finds personal data now rather than at the first picture."""
-        self._personal([OcrLine("Ann", 1.0, (0, 0, 9, 9))])
-
     def lines_of(self, sha256: str) -> tuple[OcrLine, ...] | None:
         """What stood on a picture that was stored under this hash, before its boxes; None when that is forgotten."""
         with self._lock:
