@@ -37,6 +37,7 @@ from chatbot.messages import (
     TextDelta,
     Warned,
 )
+from chatbot.passage_choice import about_code, most_specific, of_its_kind
 from chatbot.policy import (
     ANSWERED,
     Cause,
@@ -45,15 +46,12 @@ from chatbot.policy import (
     best_part,
     decide,
     is_unanswered,
-    names_code,
     reconsider,
 )
 from chatbot.privacy import rules_from_settings
 from chatbot.privacy.codes import company_patterns
 from chatbot.prompt import Passage
-from chatbot.question_kind import fits
 from chatbot.screen_search import ReadsImages, screen_images
-from chatbot.screenshot import error_codes
 from chatbot.settings import Settings
 from chatbot.slots import entities, filled, has_slots
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
@@ -61,7 +59,7 @@ from chatbot.templates import Language, say
 from chatbot.text import clean_text
 from chatbot.understand import changes_subject, language_of, questions_in, standalone_query
 from chatbot.wishes import NO_WISHES, Wishes
-from knowledge_base.documents import FaqMatch, RetrievalResult, RetrievedChunk
+from knowledge_base.documents import FaqMatch, RetrievalResult
 from knowledge_base.image_reading import ImageReading
 
 log = logging.getLogger(__name__)
@@ -405,7 +403,7 @@ class Assistant:
         self, turn: _Turn, observation: Observation, generator: TurnGenerator
     ) -> Iterator[StreamEvent]:
         """Ends without a word when the model would rather decline, the message and the likeliest of its questions."""
-        found = _about_code(turn.result.chunks, turn.decision.code)[:_PROMPT_PASSAGES]
+        found = about_code(turn.result.chunks, turn.decision.code)[:_PROMPT_PASSAGES]
         passages = [Passage.of(n, c.chunk, c.whole) for n, c in enumerate(found, 1)]
         since_s = time.perf_counter()
         try:
@@ -428,9 +426,7 @@ class Assistant:
             yield self._warn(turn, say("engine_failed", turn.language))
         if not turn.text and passages and turn.decision.decision is Decision.GENERATE:
             likeliest = turn.begins.number if turn.begins else 0
-            best = _most_specific(
-                _of_its_kind(passages, observation.said), observation.error_codes, likeliest
-            )
+            best = most_specific(of_its_kind(passages, observation.said), observation.error_codes, likeliest)
             yield from self._quoted_answer(turn, best)
         turn.mark("generate", since_s)
 
@@ -575,36 +571,3 @@ def _announced(turn: _Turn) -> Iterator[StreamEvent]:
     yield Decided(turn.decision.decision, turn.decision.reasons)
     if turn.decision.decision is Decision.GENERATE:
         yield StatusChanged(Stage.ANSWERING)
-
-
-def _about_code(found: Sequence[RetrievedChunk], code: str) -> Sequence[RetrievedChunk]:
-    """First those whose own words name this error code and no other one: who lists several only mentions each.
-
-    Where there is one that names it, those that are about other codes are left out. An article about several codes has
-    them all in its title, so that each of its sections seems to be about each.
-    """
-    words = [_own_words(Passage.of(1, one.chunk)) for one in found]
-    names = [bool(code) and names_code(text, code) for text in words]
-    if not any(names):
-        return found
-    codes = [len(error_codes(text.splitlines())) for text in words]
-    pairs = [
-        (one, mine and n <= 1) for one, mine, n in zip(found, names, codes, strict=True) if mine or not n
-    ]
-    return [one for one, _ in sorted(pairs, key=lambda pair: not pair[1])]
-
-
-def _own_words(passage: Passage) -> str:
-    return f"{passage.title.rpartition(' > ')[2]}\n{passage.text}"
-
-
-def _most_specific(passages: Sequence[Passage], error_codes: Sequence[str], likeliest: int) -> Passage:
-    """The best passage whose own words name the error on the screen, else the likeliest by the model, else the best."""
-    named = (p for p in passages if any(code.lower() in p.text.lower() for code in error_codes))
-    likely = (p for p in passages if p.number == likeliest)
-    return next(named, None) or next(likely, passages[0])
-
-
-def _of_its_kind(passages: Sequence[Passage], said: str) -> Sequence[Passage]:
-    """Without reviewed answers to another kind of question, whose "No." is no answer; all where no other is left."""
-    return [p for p in passages if fits(said, (p.title,))] or passages
