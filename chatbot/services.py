@@ -41,7 +41,7 @@ from knowledge_base.rerank import CrossEncoderReranker, Reranker
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
-_QUIET_AT_FIRST_S, _QUIET_S, _STEP_S = 15.0, 1.0, 0.2
+_QUIET_AT_FIRST_S, _QUIET_S, _STEP_S = 1.0, 1.0, 0.2
 """How long nobody must have been answered before anything is prepared (whoever waited for the start asks first), then
 before each image; and how often that is looked at."""
 EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
