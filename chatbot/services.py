@@ -41,9 +41,8 @@ from knowledge_base.rerank import CrossEncoderReranker, Reranker
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
-_QUIET_AT_FIRST_S, _QUIET_S, _STEP_S = 1.0, 1.0, 0.2
-"""How long nobody must have been answered before anything is prepared (whoever waited for the start asks first), then
-before each image; and how often that is looked at."""
+_QUIET_S, _STEP_S = 1.0, 0.2
+"""How long nobody must have been answered before something is prepared, and how often that is looked at."""
 EXAMPLE_PARTS = ("articles", "faq.csv", "faq_zh.csv")
 
 
@@ -193,18 +192,15 @@ class Services:
         Customers go first: this would take the processor from them for seconds.
         """
 
-        def wait(for_s: float) -> None:
+        def go_on(_done: int = 0, _total: int = 0, _source: str = "") -> None:
             quiet_s = 0.0
-            while quiet_s < for_s and not self._closing.wait(_STEP_S):
+            while quiet_s < _QUIET_S and not self._closing.wait(_STEP_S):
                 quiet_s = 0.0 if loaded.assistant.answering else quiet_s + _STEP_S
             if self._closing.is_set():
                 raise _BrokenOffError("Not everything was prepared.")
 
-        def go_on(_done: int, _total: int, _source: str) -> None:
-            wait(_QUIET_S)
-
         try:
-            wait(_QUIET_AT_FIRST_S)
+            go_on()
             self._ocr.warm_up()
             if self._examples and self.settings.knowledge_base.images:
                 loaded.knowledge_base.add_images(self._examples / EXAMPLE_PARTS[0], go_on)

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,3 +100,18 @@ def knowledge_base(open_knowledge_base: Callable[..., KnowledgeBase], help_centr
     filled = open_knowledge_base()
     filled.add_path(help_centre)
     return filled
+
+
+def tiny_bert_config(words: int, **more: Any) -> Any:
+    """The configuration of a BERT small enough to be made in a test."""
+    from transformers import BertConfig
+
+    return BertConfig(
+        vocab_size=words,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        **more,
+    )

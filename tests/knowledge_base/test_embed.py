@@ -11,6 +11,7 @@ from knowledge_base import embed
 from knowledge_base.embed import Embedder, fingerprint
 from knowledge_base.embed_backends import POOLINGS
 from knowledge_base.errors import IndexUnavailableError
+from tests.knowledge_base.conftest import tiny_bert_config
 
 TEXTS = ["hold the reset button", "the light is amber and the router restarts again and again", "button"]
 WORDS = (
@@ -23,21 +24,14 @@ def make_model(folder: Path, pooling: str = "mean", extra_module: bool = False, 
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertModel, BertTokenizerFast
 
     torch.manual_seed(seed)
     plain = folder / "plain"
     plain.mkdir(parents=True)
     (plain / "vocab.txt").write_text("\n".join(WORDS))
     BertTokenizerFast(vocab={word: i for i, word in enumerate(WORDS)}).save_pretrained(plain)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
+    config = tiny_bert_config(len(WORDS))
     BertModel(config).save_pretrained(plain)
     modules = [Transformer(str(plain), max_seq_length=32), Pooling(32, pooling), Normalize()]
     if extra_module:

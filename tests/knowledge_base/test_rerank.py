@@ -12,6 +12,7 @@ from knowledge_base.errors import IndexUnavailableError
 from knowledge_base.lexical import Scores
 from knowledge_base.rerank import CrossEncoderReranker
 from knowledge_base.settings import KnowledgeBaseSettings
+from tests.knowledge_base.conftest import tiny_bert_config
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] hold the reset button light is amber red solid means".split()
 QUESTION = "solid amber light"
@@ -21,21 +22,12 @@ PASSAGES = ["the light is amber", "hold the reset button", "solid red means hold
 def make_cross_encoder(folder: Path, labels: int = 1) -> Path:
     """A BERT of random weights with two layers and a head."""
     import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertForSequenceClassification, BertTokenizerFast
 
     torch.manual_seed(0)
     tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=64)
     tokenizer.save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        num_labels=labels,
-        initializer_range=0.5,
-    )
+    config = tiny_bert_config(len(WORDS), num_labels=labels, initializer_range=0.5)
     BertForSequenceClassification(config).save_pretrained(folder)
     return folder
 
