@@ -10,20 +10,22 @@ from knowledge_base.documents import RetrievedChunk
 
 
 def about_code(found: Sequence[RetrievedChunk], code: str) -> Sequence[RetrievedChunk]:
-    """First those whose own words name this error code and no other one: who lists several only mentions each.
+    """Without passages whose own words are about other error codes, where one is about this one.
 
-    Where there is one that names it, those that are about other codes are left out. An article about several codes has
-    them all in its title, so that each of its sections seems to be about each.
+    First are those that name it and no other: they explain it. Where there is one, those that list it among others are
+    left out as well. An article about several codes has them all in its title, so that each of its sections seems to be
+    about each.
     """
     words = [_own_words(Passage.of(1, one.chunk)) for one in found]
     names = [bool(code) and names_code(text, code) for text in words]
     if not any(names):
         return found
     codes = [len(error_codes(text.splitlines())) for text in words]
-    pairs = [
-        (one, mine and n <= 1) for one, mine, n in zip(found, names, codes, strict=True) if mine or not n
-    ]
-    return [one for one, _ in sorted(pairs, key=lambda pair: not pair[1])]
+    explains = [mine and n <= 1 for mine, n in zip(names, codes, strict=True)]
+    if not any(explains):
+        return [one for one, mine, n in zip(found, names, codes, strict=True) if mine or not n]
+    first = [one for one, explaining in zip(found, explains, strict=True) if explaining]
+    return [*first, *(one for one, mine, n in zip(found, names, codes, strict=True) if not mine and not n)]
 
 
 def _own_words(passage: Passage) -> str:

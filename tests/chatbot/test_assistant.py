@@ -541,5 +541,6 @@ def test_who_names_one_error_explains_it_and_who_lists_several_does_not(desk: De
     desk.knowledge_base.chunks = (light, meaning)
     desk.generator.says = "I do not know."
     assert desk.answer(Message("", (PHOTO,))).citations[0].document_id == "far"
+    assert "Amber" not in "\n".join(turn.content for turn in desk.generator.prompts[-1])
     desk.knowledge_base.chunks = (light,)
     assert desk.answer(Message("", (PHOTO,))).citations[0].document_id == "light"

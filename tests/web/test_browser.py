@@ -119,7 +119,7 @@ def test_a_typed_question_streams_its_stages_its_answer_and_its_sources(visit: V
         }).observe(document.body, {childList: true, subtree: true, characterData: true}); }"""
     )
     send(page, "How long is the warranty?")
-    expect(status(page)).to_have_text("Writing the answer…")
+    page.wait_for_function("window.stages.at(-1) === 'Writing the answer…'")
     expect(answers(page)).to_contain_text("warranty")
     expect(cards(page).first).to_be_visible()
     finished(page)
