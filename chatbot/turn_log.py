@@ -7,7 +7,7 @@ restart. It knows nothing of HTTP or of what the events say.
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,8 @@ from chatbot.turn_leases import LEASE_S, Turn, TurnLeases, turn_of
 
 __all__ = ["IdempotencyError", "LoggedEvent", "TooManyTurnsError", "Turn", "TurnLog"]
 
+Event = tuple[str, Mapping[str, Any]]
+"""Name and data of what a client is told."""
 _MESSAGE = TypeAdapter(Message)
 
 
@@ -132,21 +134,24 @@ class TurnLog:
         with self._database.writing() as session:
             return append_event(session, conversation_id, name, data)
 
-    def tell(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
+    def tell(self, turn: Turn, name: str, data: Mapping[str, Any], after: Sequence[Event] = ()) -> None:
         """Adds an event of a turn that this process answers.
+
+        Args:
+            after: Events that come before it, kept with it or not at all.
 
         Raises:
             ConversationNotFoundError: There is no such conversation (any more).
             TurnTakenOverError: Another process answers the turn.
         """
         with self._database.writing() as session:
-            append_event(session, turn.conversation_id, name, data)
+            append_events(session, turn.conversation_id, [*after, (name, data)])
             self.leases.held(session, turn)
 
-    def finish(self, turn: Turn, name: str, data: Mapping[str, Any]) -> None:
-        """Adds the last event of a turn and closes the turn, both or neither; errors as for `tell`."""
+    def finish(self, turn: Turn, name: str, data: Mapping[str, Any], after: Sequence[Event] = ()) -> None:
+        """Adds the last event of a turn and closes the turn, both or neither; the rest is as for `tell`."""
         with self._database.writing() as session:
-            append_event(session, turn.conversation_id, name, data)
+            append_events(session, turn.conversation_id, [*after, (name, data)])
             self.leases.held(session, turn).is_done = True
 
     def announce(self, notices: Iterable[Notice]) -> None:
@@ -227,14 +232,19 @@ def append_event(session: Session, conversation_id: str, name: str, data: Mappin
     Raises:
         ConversationNotFoundError: The conversation has been erased.
     """
+    return append_events(session, conversation_id, [(name, data)])
+
+
+def append_events(session: Session, conversation_id: str, events: Sequence[Event]) -> int:
+    """The same for several, in their order; returns the number of the last one."""
     if session.get(ConversationRow, conversation_id, with_for_update=True) is None:
         raise ConversationNotFoundError(f"There is no conversation {conversation_id!r}.")
-    seq = _last_seq(session, conversation_id) + 1
-    session.add(
-        EventRow(
-            conversation_id=conversation_id, seq=seq, name=name, data=dict(data), created_at=datetime.now(UTC)
+    seq, now = _last_seq(session, conversation_id), datetime.now(UTC)
+    for name, data in events:
+        seq += 1
+        session.add(
+            EventRow(conversation_id=conversation_id, seq=seq, name=name, data=dict(data), created_at=now)
         )
-    )
     announce(session, [Notice(conversation_id)])
     return seq
 

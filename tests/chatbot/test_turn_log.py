@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chatbot.errors import ConversationNotFoundError
+from chatbot.errors import ConversationNotFoundError, TurnTakenOverError
 from chatbot.messages import Message
 from chatbot.store import ConversationStore
 from chatbot.turn_log import IdempotencyError, TooManyTurnsError, Turn, TurnLog
@@ -33,6 +33,18 @@ def test_events_come_in_order_after_the_one_that_was_seen(store: ConversationSto
     assert [(e.seq, e.name) for e in log.after(conversation, 1)] == [(2, "delta"), (3, "done")]
     assert log.after(conversation, 3) == ()
     assert log.after(conversation, 0)[0].data == {"turn_id": turn.id, "text": "Hello?"}
+
+
+def test_several_events_are_kept_in_their_order_or_not_at_all(store: ConversationStore) -> None:
+    log, conversation = TurnLog(store.database), store.create("ann").id
+    turn = accepted(log, conversation)
+    log.tell(turn, "status", {}, [("perceived", {"n": 1})])
+    log.finish(turn, "done", {}, [("decided", {}), ("delta", {})])
+    told = [(1, "question"), (2, "perceived"), (3, "status"), (4, "decided"), (5, "delta"), (6, "done")]
+    assert [(e.seq, e.name) for e in log.after(conversation, 0)] == told
+    with pytest.raises(TurnTakenOverError):
+        log.finish(turn, "done", {}, [("delta", {})])
+    assert len(log.after(conversation, 0)) == len(told)
 
 
 def test_reading_goes_on_before_the_oldest_unanswered_turn(store: ConversationStore) -> None:

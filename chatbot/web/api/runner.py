@@ -7,16 +7,16 @@ nothing of HTTP, and nothing of how an answer is made.
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, StorageError, TurnTakenOverError
-from chatbot.messages import Done, Message, Retrieved, StreamEvent
+from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent
 from chatbot.notices import Listener, Notice
 from chatbot.retention import erase_expired
 from chatbot.store import ConversationStore, StoredMessage
-from chatbot.turn_log import Turn, TurnLog
+from chatbot.turn_log import Event, Turn, TurnLog
 from chatbot.web.api import wire
 from chatbot.web.api.hub import Hub
 from chatbot.web.api.line import Line, Phase, Place
@@ -286,7 +286,9 @@ class TurnRunner:
         return False
 
     def _tell(self, turn: Turn, events: Iterator[StreamEvent], *, parks: bool) -> bool:
-        is_parked = False
+        """Keeps and tells what happens; what follows at once on what is kept in one change with that."""
+        is_parked = is_quick = False
+        held: list[Event] = []
         try:
             for happened in events:
                 if turn.id in self._stopped:
@@ -294,18 +296,24 @@ class TurnRunner:
                 if told := wire.event(turn.id, happened):
                     if isinstance(happened, Done):
                         self._charge(turn, happened.tokens)
-                        self._finish_done(turn, *told)
+                        self._finish_done(turn, *told, held)
                         return False
-                    self._turns.tell(turn, *told)
+                    if is_quick or isinstance(happened, Perceived):
+                        held.append(told)
+                        continue
+                    self._turns.tell(turn, *told, held)
+                    held.clear()
                     self._hub.notify(turn.conversation_id)
-                if parks and isinstance(happened, Retrieved) and happened.needs_model:
-                    is_parked = True
-                    self._park(turn, events)
-                    return True
+                if parks and isinstance(happened, Retrieved):
+                    if happened.needs_model:
+                        is_parked = True
+                        self._park(turn, events)
+                        return True
+                    is_quick = not turn.message.attachments  # pictures are described after the answer
         finally:
             if not is_parked:
                 cast("Generator[StreamEvent]", events).close()
-        self._finish_broken_off(turn)
+        self._finish_broken_off(turn, held)
         return False
 
     def _park(self, turn: Turn, events: Iterator[StreamEvent]) -> None:
@@ -313,27 +321,29 @@ class TurnRunner:
             self._line.park(turn, events)
             self._changed.notify_all()
 
-    def _finish_broken_off(self, turn: Turn) -> None:
+    def _finish_broken_off(self, turn: Turn, held: Sequence[Event] = ()) -> None:
         if answer := self._stored_answer(turn):
-            self._finish_stored(turn, answer)
+            self._finish_stored(turn, answer, held)
         else:
-            self._finish(turn, *wire.failed_event(turn.id, "The answer was stopped."))
+            self._finish(turn, *wire.failed_event(turn.id, "The answer was stopped."), held)
 
     def _finish_answered(self, turn: Turn) -> None:
         """Tells the answer that a process kept which had lost the turn; that one tells nothing more."""
         if answer := self._stored_answer(turn):
             self._finish_stored(turn, answer)
 
-    def _finish_stored(self, turn: Turn, answer: StoredMessage) -> None:
+    def _finish_stored(self, turn: Turn, answer: StoredMessage, held: Sequence[Event] = ()) -> None:
         self._charge(turn, answer.evidence.tokens if answer.evidence else 0)
-        self._finish_done(turn, *wire.done_event(turn.id, answer))
+        self._finish_done(turn, *wire.done_event(turn.id, answer), held)
 
-    def _finish_done(self, turn: Turn, name: str, data: dict[str, object]) -> None:
+    def _finish_done(
+        self, turn: Turn, name: str, data: dict[str, object], held: Sequence[Event] = ()
+    ) -> None:
         """Tells an answer, which is stored, with what may come next."""
         after = self._next_steps.after(
             lambda: self._store.get(turn.conversation_id, turn.visitor_id).messages
         )
-        self._finish(turn, name, {**data, "next": after.model_dump()})
+        self._finish(turn, name, {**data, "next": after.model_dump()}, held)
 
     def _charge(self, turn: Turn, tokens: int) -> None:
         try:
@@ -344,9 +354,9 @@ class TurnRunner:
     def _stored_answer(self, turn: Turn) -> StoredMessage | None:
         return self._store.answer_to(turn.conversation_id, turn.visitor_id, turn.id)
 
-    def _finish(self, turn: Turn, name: str, data: dict[str, object]) -> None:
+    def _finish(self, turn: Turn, name: str, data: dict[str, object], held: Sequence[Event] = ()) -> None:
         try:
-            self._turns.finish(turn, name, data)
+            self._turns.finish(turn, name, data, held)
         except (ConversationNotFoundError, TurnTakenOverError) as error:
             log.info("a turn was left: %s", error)
         except FrontdeskError as error:

@@ -3,7 +3,8 @@
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import httpx
 import jwt
@@ -12,6 +13,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from chatbot.schema import CsatRow
+from chatbot.turn_log import Event, Turn
 from tests.fakes import INVOICE, RECEIPT, UNSURE, VAGUE, FakeIntents, FakeKnowledgeBase
 from tests.web.api.conftest import Desk, MakeDesk, SlowGenerator, Visit, parse
 
@@ -179,6 +181,22 @@ def test_a_reviewed_answer_does_not_wait_for_those_that_are_composed(make_desk: 
     generator.go_on.release(200)
     for visit, turn_id in ((composed, first), (waiting, second)):
         assert visit.until("done", turn_id)[-1]["data"]["decision"] == "generate"
+
+
+def test_a_reviewed_answer_is_kept_in_one_change_with_its_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, changes = desk.parts.turns.finish, list[list[str]]()
+
+    def finished(turn: Turn, name: str, data: Mapping[str, Any], after: Sequence[Event] = ()) -> None:
+        changes.append([*(event for event, _ in after), name])
+        finish(turn, name, data, after)
+
+    monkeypatch.setattr(desk.parts.turns, "finish", finished)
+    visit = desk.visit()
+    assert visit.answered(INVOICE.question)["decision"] == "template"
+    assert changes == [["decided", "delta", "citation", "done"]]
+    assert names(visit.events()) == ["question", "perceived", "status", *changes[0]]
 
 
 def test_an_answer_that_waits_for_the_model_is_stopped_at_once(make_desk: MakeDesk) -> None:
