@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 
 from chatbot.errors import ConversationNotFoundError, FrontdeskError, StorageError, TurnTakenOverError
-from chatbot.messages import Done, Message, Perceived, Retrieved, StreamEvent
+from chatbot.messages import Decided, Decision, Done, Message, Perceived, Retrieved, StreamEvent
 from chatbot.notices import Listener, Notice
 from chatbot.retention import erase_expired
 from chatbot.store import ConversationStore, StoredMessage
@@ -293,6 +293,7 @@ class TurnRunner:
             for happened in events:
                 if turn.id in self._stopped:
                     break
+                is_quick = is_quick or (parks and _is_followed_at_once(turn, happened))
                 if told := wire.event(turn.id, happened):
                     if isinstance(happened, Done):
                         self._charge(turn, happened.tokens)
@@ -304,12 +305,10 @@ class TurnRunner:
                     self._turns.tell(turn, *told, held)
                     held.clear()
                     self._hub.notify(turn.conversation_id)
-                if parks and isinstance(happened, Retrieved):
-                    if happened.needs_model:
-                        is_parked = True
-                        self._park(turn, events)
-                        return True
-                    is_quick = not turn.message.attachments  # pictures are described after the answer
+                if parks and isinstance(happened, Retrieved) and happened.needs_model:
+                    is_parked = True
+                    self._park(turn, events)
+                    return True
         finally:
             if not is_parked:
                 cast("Generator[StreamEvent]", events).close()
@@ -397,3 +396,10 @@ class TurnRunner:
     def _mine(self) -> set[str]:
         with self._changed:
             return {turn.id for turn in self._line.turns()}
+
+
+def _is_followed_at_once(turn: Turn, happened: StreamEvent) -> bool:
+    """Whether the rest of an answer without the model comes with this; a handoff's ticket tells of itself between."""
+    if turn.message.attachments:  # pictures are described after the answer
+        return False
+    return isinstance(happened, Decided) and happened.decision is not Decision.HANDOFF
