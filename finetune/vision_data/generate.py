@@ -38,7 +38,7 @@ Told = Callable[[int, int], None]
 SCREENS_FILE = "screens.jsonl"
 _PARTIAL_FILE = "screens.jsonl.part"
 _RECIPE_FILE = "recipe.json"
-_VERSION = 2
+_VERSION = 3
 _SPLITS: tuple[Split, ...] = (*("train",) * 12, "validation", "test", "test")
 """Of each 15 screens, 12 are for training."""
 _CROPPED, _MOST_CROPPED = 0.25, 0.06

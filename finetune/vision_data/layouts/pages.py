@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from html import escape
 
-from finetune.vision_data.layouts.parts import backdrop, beside, grey_lines, side_bar, top_bar, window
+from finetune.vision_data.layouts.parts import (
+    backdrop,
+    beside,
+    grey_lines,
+    rows_and_columns,
+    side_bar,
+    top_bar,
+    window,
+)
 from finetune.vision_data.layouts.template import Draft, template
 from finetune.vision_data.look import DESKTOP_SIZES, LIGHTS
 from finetune.vision_data.markup import bar, box, button, entries, field, light, switch, text
-from finetune.vision_data.vocabulary import amount, company, date, number, person
+from finetune.vision_data.vocabulary import company, number, person
 
 
 def _lights(d: Draft, n: int) -> list[str]:
@@ -64,35 +72,17 @@ def router_table(d: Draft) -> str:
     return top_bar(d) + beside(d, side_bar(d), d.title(), box("", *rows), _values(d))
 
 
-def _cell(d: Draft, column: int) -> str:
-    if column == 0:
-        return escape(d.one("items"))
-    return d.rng.choice((escape(d.one("states")), date(d.rng), amount(d.rng), number(d.rng)))
-
-
-def _table(d: Draft, classes: str = "table", rows: int = 6) -> str:
-    names = d.some("columns", 3, 4)
-    here = d.maybe_one_of(rows)
-    head = "".join(text("th", name) for name in names)
-    body = []
-    for row in range(rows):
-        cells = "".join(f"<td>{_cell(d, column)}</td>" for column in range(len(names)))
-        mark = f'class="{"here" if row == here else ""}" data-control="entry" data-name="{row}" data-group="rows"'
-        body.append(f"<tr {mark}>{cells}</tr>")
-    return f'<table class="{classes}"><tr>{head}</tr>{"".join(body)}</table>'
-
-
 @template("table", sizes=DESKTOP_SIZES)
 def table_page(d: Draft) -> str:
     """A table under a title and a button."""
     head = box("row between", d.title(), button(d.one("commands"), main=True, active=d.coin()))
-    return top_bar(d) + box("col grow pad", head, _table(d))
+    return top_bar(d) + box("col grow pad", head, rows_and_columns(d))
 
 
 @template("table", sizes=DESKTOP_SIZES)
 def table_side_bar(d: Draft) -> str:
     """A table beside a side bar."""
-    return top_bar(d) + beside(d, side_bar(d), d.title(), _table(d, rows=7))
+    return top_bar(d) + beside(d, side_bar(d), d.title(), rows_and_columns(d, rows=7))
 
 
 @template("table")
@@ -116,7 +106,7 @@ def table_list(d: Draft) -> str:
 @template("table", for_test=True, sizes=DESKTOP_SIZES)
 def table_sheet(d: Draft) -> str:
     """A spreadsheet with lines around every cell."""
-    return window(d, d.title("span"), _table(d, "table lined", 9), style="width:100%;height:100%")
+    return window(d, d.title("span"), rows_and_columns(d, "table lined", 9), style="width:100%;height:100%")
 
 
 @template("table", for_test=True)
@@ -124,7 +114,11 @@ def table_search(d: Draft) -> str:
     """A search field, and a table across the page."""
     search = box("card row", text("span", d.label("search"), "muted"))
     return box(
-        "col grow pad", d.title(), search, _table(d, rows=7), style="padding-left:.4em;padding-right:.4em"
+        "col grow pad",
+        d.title(),
+        search,
+        rows_and_columns(d, rows=7),
+        style="padding-left:.4em;padding-right:.4em",
     )
 
 

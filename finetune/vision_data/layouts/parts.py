@@ -1,7 +1,10 @@
 """What several templates share: bars, side bars, pages behind a dialog, a window, a mouse pointer."""
 
+from html import escape
+
 from finetune.vision_data.layouts.template import Draft
 from finetune.vision_data.markup import bar, box, entries, text
+from finetune.vision_data.vocabulary import amount, date, number
 
 CORNERS = {
     "top left": "top:4%;left:3%",
@@ -49,6 +52,40 @@ def backdrop(d: Draft, heading: str = "") -> str:
     if d.coin(0.3):
         return top_bar(d) + beside(d, side_bar(d), heading, body)
     return top_bar(d) + main
+
+
+def _cell(d: Draft, column: int) -> str:
+    if column == 0:
+        return escape(d.one("items"))
+    return d.rng.choice((escape(d.one("states")), date(d.rng), amount(d.rng), number(d.rng)))
+
+
+def rows_and_columns(
+    d: Draft,
+    classes: str = "table",
+    rows: int = 6,
+    *,
+    ticks: bool = False,
+    icons: bool = False,
+    marked: bool = True,
+) -> str:
+    """A table, perhaps with one of its rows highlighted.
+
+    Args:
+        ticks: Whether each row begins with a box to tick.
+        icons: Whether each row begins with a sign.
+        marked: Whether its rows may be asked about.
+    """
+    names = d.some("columns", 3, 4)
+    here = d.maybe_one_of(rows)
+    first = f"{'☐ ' * ticks}{'▪ ' * icons}"
+    head = "".join(text("th", name) for name in names)
+    body = []
+    for row in range(rows):
+        cells = "".join(f"<td>{first * (not column)}{_cell(d, column)}</td>" for column in range(len(names)))
+        mark = f'data-control="entry" data-name="{row}" data-group="rows"' if marked else ""
+        body.append(f'<tr class="{"here" if row == here else ""}" {mark}>{cells}</tr>')
+    return f'<table class="{classes}"><tr>{head}</tr>{"".join(body)}</table>'
 
 
 def window(d: Draft, heading: str, *inside: str, style: str = "width:84%") -> str:
