@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from chatbot.errors import InputError
+from chatbot.vision.ocr import Ocr
 from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.vision_data.browser import drawing_page
 from finetune.vision_data.captions import caption_of
@@ -119,7 +120,8 @@ def _missing_rows(
             for number in range(done, count):
                 yield draw(page, plan(number, seed), folder)
     if screenshots:
-        yield from islice(screenshot_rows(folder, screenshots, seed), max(0, done - count), None)
+        rows = screenshot_rows(folder, screenshots, seed, Ocr().read)
+        yield from islice(rows, max(0, done - count), None)
 
 
 def plan(number: int, seed: int) -> Plan:

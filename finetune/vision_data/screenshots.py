@@ -1,11 +1,12 @@
 """Real screenshots among the drawn ones: what a person said they show, as rows of `screens.jsonl`.
 
 `screenshots.json` names files of the help centre OfficeDocs-Support below a folder of screenshot sets, and the screen
-type of each. None of its articles has a screenshot among those that `evaluate vision` measures on.
+type of each. None of its articles has a screenshot among those that `evaluate vision` measures on. Their words are read
+as those of a customer's screenshot are.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -16,17 +17,21 @@ from PIL import Image
 
 from chatbot.errors import AttachmentError
 from chatbot.media import open_plain
+from chatbot.messages import OcrLine
 from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.errors import DatasetError
 from finetune.vision_data.noise import encoded, spoil
 from finetune.vision_data.questions import screen_type_question
 
+ReadImage = Callable[[Image.Image], Sequence[OcrLine]]
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels."""
 _COPIES = 4
 _SMALLEST_PART = 0.6
 _MAX_PIXELS = 40_000_000
 
 
-def screenshot_rows(folder: Path, sets: Path, seed: int) -> Iterator[dict[str, Any]]:
+def screenshot_rows(folder: Path, sets: Path, seed: int, read: ReadImage) -> Iterator[dict[str, Any]]:
     """Rows of the labelled screenshots; their pictures are written into `folder` before each.
 
     Each stands there once as it is and three times cropped and spoilt. The rows are for training.
@@ -34,6 +39,7 @@ def screenshot_rows(folder: Path, sets: Path, seed: int) -> Iterator[dict[str, A
     Args:
         folder: Folder of the drawn screens.
         sets: Folder of the screenshot sets.
+        read: The lines of text on a picture.
 
     Raises:
         DatasetError: A screenshot is missing or damaged.
@@ -41,11 +47,14 @@ def screenshot_rows(folder: Path, sets: Path, seed: int) -> Iterator[dict[str, A
     labels = json.loads((files("finetune.vision_data") / "screenshots.json").read_text("utf-8"))
     for name, kind in labels.items():
         image = _opened(sets / name)
+        lines = read(image)
         for copy in range(_COPIES):
             rng = Random(f"{seed}/{name}/{copy}")  # noqa: S311 (data, not secrets)
             path = f"images/{Path(name).parts[0]}-{Path(name).stem}-{copy}.jpg"
-            (folder / path).write_bytes(encoded(_changed(image, rng) if copy else image, rng))
-            yield _row(path, kind, rng)
+            part = _part(image, rng) if copy else (0, 0, *image.size)
+            shown = spoil(image.crop(part), rng, photo=False) if copy else image
+            (folder / path).write_bytes(encoded(shown, rng))
+            yield _row(path, kind, _words_in(part, lines), rng)
 
 
 def _opened(path: Path) -> Image.Image:
@@ -58,13 +67,24 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
-def _changed(image: Image.Image, rng: Random) -> Image.Image:
+def _part(image: Image.Image, rng: Random) -> Box:
     width, height = (round(side * rng.uniform(_SMALLEST_PART, 1)) for side in image.size)
     left, top = rng.randint(0, image.width - width), rng.randint(0, image.height - height)
-    return spoil(image.crop((left, top, left + width, top + height)), rng, photo=False)
+    return left, top, left + width, top + height
 
 
-def _row(path: str, kind: str, rng: Random) -> dict[str, Any]:
+def _words_in(part: Box, lines: Sequence[OcrLine]) -> str:
+    """The lines whose middle is in the part."""
+    left, top, right, bottom = part
+    return "\n".join(
+        line.text
+        for line in lines
+        if left <= (line.box[0] + line.box[2]) / 2 <= right
+        and top <= (line.box[1] + line.box[3]) / 2 <= bottom
+    )
+
+
+def _row(path: str, kind: str, words: str, rng: Random) -> dict[str, Any]:
     return {
         "image": path,
         "screen_type": kind,
@@ -73,7 +93,7 @@ def _row(path: str, kind: str, rng: Random) -> dict[str, Any]:
         "theme": "",
         "language": "",
         "split": "train",
-        "ocr_text": "",
+        "ocr_text": words,
         "caption": "",
         "questions": [asdict(screen_type_question(SCREEN_TYPES[kind], rng))],
     }

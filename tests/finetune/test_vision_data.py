@@ -15,6 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from chatbot.errors import InputError
+from chatbot.messages import OcrLine
 from chatbot.vision.screen_types import SCREEN_TYPES
 from finetune.commands import finetune_app
 from finetune.errors import DatasetError
@@ -231,8 +232,11 @@ def test_labelled_screenshots_are_added_for_training_and_begun_ones_gone_on_with
         (sets / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (90, 60), "navy").save(sets / name)
     (folder / "images").mkdir(parents=True)
-    rows = list(screenshot_rows(folder, sets, 1))
+    lines = (OcrLine("Save as", 0.9, (0, 0, 30, 10)), OcrLine("Cancel", 0.9, (60, 50, 90, 60)))
+    rows = list(screenshot_rows(folder, sets, 1, lambda image: lines))
     assert len(rows) == 4 * len(labels)
+    assert all(row["ocr_text"] == "Save as\nCancel" for row in rows[::4])
+    assert {row["ocr_text"] for row in rows} == {"Save as\nCancel", "Save as", "Cancel", ""}
     assert {row["split"] for row in rows} == {"train"}
     assert all((folder / row["image"]).is_file() for row in rows)
     asked = rows[0]["questions"][0]
@@ -261,7 +265,7 @@ def test_no_labelled_screenshot_shares_an_article_with_those_that_are_measured(e
 
 def test_a_missing_screenshot_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
-        next(screenshot_rows(tmp_path, tmp_path / "nowhere", 1))
+        next(screenshot_rows(tmp_path, tmp_path / "nowhere", 1, lambda image: ()))
 
 
 def test_a_screen_seen_from_afar_is_the_same_in_a_larger_window() -> None:

@@ -472,6 +472,7 @@ def terminal_shell(d: Draft) -> str:
         )
         red = not command and d.coin(0.3)
         lines.append(f'<span style="color:#ff4b4b">{line}</span>' if red else line)
-    shown = f'<div class="term" data-console style="--paper:{paper};--ink:{ink};font-size:{d.rng.randint(11, 17)}px">{chr(10).join(lines)}</div>'
+    style = f"--paper:{paper};--ink:{ink};font-size:{d.rng.randint(11, 17)}px"
+    shown = f'<div class="term" data-console style="{style}">{chr(10).join(lines)}</div>'
     head = box("titlebar plain", d.title("span"), "<i></i>", style="font-size:.75em") if d.coin() else ""
     return head + shown
