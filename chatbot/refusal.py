@@ -14,7 +14,7 @@ from chatbot.text import content_words, words
 
 BIAS = "bias"
 HEADING = "heading"
-FEATURES = ("doubt", HEADING, "heading_title", "question_similarity")
+FEATURES = ("doubt", HEADING, "heading_title", "heading_alike", "question_similarity")
 """What may have a weight in a refusal; `features` says what each is."""
 CHOICE = "passage_similarity"
 """Weight of a passage's similarity beside the log of its probability, when the passage is chosen."""
@@ -54,6 +54,8 @@ def features(mark: FirstMark, asked: Asked) -> dict[str, float]:
     - `doubt`: log odds of the model's own probability of "no passage".
     - `heading`: 1 for a question that is worded like a heading, else 0.
     - `heading_title`: of such a one, the largest share of its content words in the title of a passage.
+    - `heading_alike`: of such a one, the likeness of its content words and those of a passage's own heading (Dice), the
+      largest: help centres ask in their headings what people ask in a few words.
     - `question_similarity`: of any other one, that of the nearest passage. Two headings are near each other in any help
       centre, so this says nothing of headings, as titles say nothing of people's questions.
     """
@@ -62,6 +64,7 @@ def features(mark: FirstMark, asked: Asked) -> dict[str, float]:
         "doubt": log_odds(mark.refusal_probability),
         HEADING: heading,
         "heading_title": heading * _share_in_title(asked),
+        "heading_alike": heading * _likeness_to_heading(asked),
         "question_similarity": (1 - heading) * max(asked.similarities, default=0.0),
     }
 
@@ -72,14 +75,23 @@ def _share_in_title(asked: Asked) -> float:
     return max((len(wanted & title) / len(wanted) for title in titles if wanted), default=0.0)
 
 
+def _likeness_to_heading(asked: Asked) -> float:
+    wanted = set(content_words(asked.question))
+    return max((_dice(wanted, set(content_words(heading))) for heading in _headings(asked)), default=0.0)
+
+
+def _headings(asked: Asked) -> list[str]:
+    """Of each passage the last part of its title, which is the section's own."""
+    return [passage.split("\n", 1)[0].rpartition(" > ")[2] for passage in asked.passages]
+
+
 def headed_alike(asked: Asked) -> int:
     """Number of the passage whose heading asks nearly the same, by the words they share (Dice); 0 when there is none.
 
     A heading with a name or number that the question has not is about something else.
     """
     wanted = set(words(asked.question))
-    headings = [passage.split("\n", 1)[0].rpartition(" > ")[2] for passage in asked.passages]
-    alike = [_alike(wanted, heading) for heading in headings]
+    alike = [_alike(wanted, heading) for heading in _headings(asked)]
     return alike.index(max(alike)) + 1 if max(alike, default=0.0) >= _ALIKE else 0
 
 
@@ -87,7 +99,11 @@ def _alike(wanted: set[str], heading: str) -> float:
     found, names = set(words(heading)), set(words(" ".join(_NAME.findall(heading))))
     if not names <= wanted:
         return 0.0
-    return 2 * len(wanted & found) / max(1, len(wanted) + len(found))
+    return _dice(wanted, found)
+
+
+def _dice(one: set[str], other: set[str]) -> float:
+    return 2 * len(one & other) / max(1, len(one) + len(other))
 
 
 def chosen(likely: Sequence[float], similarities: Sequence[float], weight: float) -> int:

@@ -1,4 +1,4 @@
-"""What the refusal of a recipe's adapter is fitted on: two kinds of question, none of them a training example's.
+"""What the refusal of a recipe's adapter is fitted on: three kinds of question, none of them a training example's.
 
 The help centre of the people's questions is invented and written for this (`recipes/calibration/`). Nothing of the
 example company or of the held-out company is among them.
@@ -22,7 +22,9 @@ _COMPANY = "Tarn"
 def calibration_rows(
     recipe: Recipe, data: Path, work: Path, embedder: TextEmbedder
 ) -> dict[str, list[EvaluationRow]]:
-    """Rows by kind: headings of articles that no example is made of, and questions as people put them.
+    """Rows by kind: headings of articles that no example is made of, some of their words, and what people ask.
+
+    The second kind is there since a help centre's own headings are found word for word, and those of customers are not.
 
     The validation part is not among them: its questions are made as the training's are, and the model doubts them less.
 
@@ -34,15 +36,17 @@ def calibration_rows(
     """
     return {
         "headings": _headings(recipe, data, work),
+        "keywords": _headings(recipe, data, work, as_keywords=True),
         "people": _people(work, embedder),
     }
 
 
-def _headings(recipe: Recipe, data: Path, work: Path) -> list[EvaluationRow]:
+def _headings(recipe: Recipe, data: Path, work: Path, *, as_keywords: bool = False) -> list[EvaluationRow]:
     articles = work / "unseen-articles.jsonl"
     lines = (json.dumps(row) + "\n" for row in unseen_articles(recipe, data))
     write_atomically(articles, "".join(lines).encode())
-    return heading_questions(articles, n=recipe.calibration_headings, seed=recipe.seed)
+    wanted = recipe.calibration_headings
+    return heading_questions(articles, n=wanted, seed=recipe.seed, as_keywords=as_keywords)
 
 
 def _people(work: Path, embedder: TextEmbedder) -> list[EvaluationRow]:

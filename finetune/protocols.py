@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from chatbot.prompt import REFUSAL, Passage, Question, render_conversation
-from chatbot.text import split_sentences, words
+from chatbot.text import content_words, split_sentences, words
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, read_jsonl
 from knowledge_base.documents import FAQ_PREFIX, RetrievalResult
 from knowledge_base.lexical import LexicalIndex
@@ -35,6 +35,7 @@ _EMPHASIS = re.compile(r"\*\*|__|`")
 _MOST_CHARS = 1200
 _FEWEST_WORDS = 5
 _REFERENCE_SENTENCES = 2
+_FEW_KEYWORDS = 2
 
 
 class Searches(Protocol):
@@ -105,11 +106,14 @@ def _shortened(text: str) -> str:
 
 
 def heading_questions(
-    articles: Path, *, n: int = 240, seed: int = 0, company: str = ""
+    articles: Path, *, n: int = 240, seed: int = 0, company: str = "", as_keywords: bool = False
 ) -> list[EvaluationRow]:
     """Rows of the heading protocol; fewer than `n` when the articles do not hold as many.
 
     Only headings that occur once are asked, since "Notes" alone asks nothing.
+
+    Args:
+        as_keywords: Ask with some of a heading's words, as people do who do not know it, instead of with all of it.
 
     Raises:
         EvaluationError: No section can be asked about.
@@ -125,9 +129,26 @@ def heading_questions(
     chosen = randomness.sample(askable, min(n, len(askable)))
     index = LexicalIndex(f"{s.path}\n{s.text}" for s in sections)
     return [
-        _heading_row(sections, index, at, count % WITHHELD_EVERY == WITHHELD_EVERY - 1, company, randomness)
+        _heading_row(
+            sections,
+            index,
+            at,
+            _keywords(sections[at].heading, randomness) if as_keywords else sections[at].heading,
+            count % WITHHELD_EVERY == WITHHELD_EVERY - 1,
+            company,
+            randomness,
+        )
         for count, at in enumerate(chosen)
     ]
+
+
+def _keywords(heading: str, randomness: random.Random) -> str:
+    """The words that carry meaning, of more than two all but one, the first with a capital."""
+    kept = [word for word in heading.split() if content_words(word)] or heading.split()
+    if len(kept) > _FEW_KEYWORDS:
+        del kept[randomness.randrange(len(kept))]
+    text = " ".join(kept)
+    return text[:1].upper() + text[1:]
 
 
 def _askable(sections: Sequence[Section]) -> list[int]:
@@ -148,18 +169,19 @@ def _heading_row(
     sections: Sequence[Section],
     index: LexicalIndex,
     at: int,
+    asked: str,
     withheld: bool,
     company: str,
     randomness: random.Random,
 ) -> EvaluationRow:
     section = sections[at]
-    ranked = np.argsort(-index.scores(section.heading), kind="stable")
+    ranked = np.argsort(-index.scores(asked), kind="stable")
     neighbours = [int(i) for i in ranked if i != at and sections[i].text != section.text]
     shown = neighbours[:PASSAGES] if withheld else [at, *neighbours[: PASSAGES - 1]]
     randomness.shuffle(shown)
     return grounded_row(
         [(sections[i].article, sections[i].path, sections[i].text) for i in shown],
-        Question(section.heading),
+        Question(asked),
         references=[section.reference],
         gold=[] if withheld else [shown.index(at) + 1],
         company=company,

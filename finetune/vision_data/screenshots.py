@@ -26,7 +26,7 @@ from finetune.vision_data.questions import screen_type_question
 ReadImage = Callable[[Image.Image], Sequence[OcrLine]]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, in pixels."""
-_COPIES = 4
+_COPIES = 12
 _SMALLEST_PART = 0.6
 _MAX_PIXELS = 40_000_000
 
@@ -34,7 +34,7 @@ _MAX_PIXELS = 40_000_000
 def screenshot_rows(folder: Path, sets: Path, seed: int, read: ReadImage) -> Iterator[dict[str, Any]]:
     """Rows of the labelled screenshots; their pictures are written into `folder` before each.
 
-    Each stands there once as it is and three times cropped and spoilt. The rows are for training.
+    Each stands there once as it is and eleven times cropped and spoilt. The rows are for training.
 
     Args:
         folder: Folder of the drawn screens.

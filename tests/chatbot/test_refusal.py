@@ -37,6 +37,26 @@ def test_a_heading_is_looked_for_in_titles_and_any_other_question_by_its_nearnes
     assert (heading["doubt"], question["doubt"]) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("question", "alike"),
+    [
+        ("Free returns", 1.0),
+        ("Free return", 1.0),
+        ("Free returns abroad", 4 / 5),
+        ("Returns", 2 / 3),
+        ("Warranty", 0),
+    ],
+)
+def test_a_heading_is_as_alike_as_the_words_that_it_shares_with_a_passages_own(
+    question: str, alike: float
+) -> None:
+    assert features(FirstMark(0.5, 1), asked(question))["heading_alike"] == pytest.approx(alike)
+
+
+def test_what_is_no_heading_is_like_none() -> None:
+    assert features(FirstMark(0.5, 1), asked("free returns"))["heading_alike"] == 0
+
+
 def test_a_heading_of_nothing_but_small_words_is_in_no_title() -> None:
     assert features(FirstMark(0.5, 1), asked("About this"))["heading_title"] == 0
 

@@ -307,6 +307,16 @@ def test_heading_questions_ask_what_occurs_once_and_withhold_every_fifth(article
         assert r.gold == {n for n, has in enumerate(held, 1) if has}
 
 
+def test_keywords_are_some_of_the_words_of_each_heading(articles: Path) -> None:
+    headings = [row.question for row in heading_questions(articles, n=10, seed=3)]
+    asked = [row.question for row in heading_questions(articles, n=10, seed=3, as_keywords=True)]
+    assert asked != headings
+    for question, heading in zip(asked, headings, strict=True):
+        assert set(question.lower().split()) <= set(heading.lower().split())
+        assert question
+        assert question[0] == question[0].upper()
+
+
 def test_heading_questions_repeat_by_their_seed(articles: Path) -> None:
     keys = [[r.key for r in heading_questions(articles, n=8, seed=seed)] for seed in (1, 1, 2)]
     assert keys[0] == keys[1] != keys[2]

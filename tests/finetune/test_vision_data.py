@@ -234,8 +234,8 @@ def test_labelled_screenshots_are_added_for_training_and_begun_ones_gone_on_with
     (folder / "images").mkdir(parents=True)
     lines = (OcrLine("Save as", 0.9, (0, 0, 30, 10)), OcrLine("Cancel", 0.9, (60, 50, 90, 60)))
     rows = list(screenshot_rows(folder, sets, 1, lambda image: lines))
-    assert len(rows) == 4 * len(labels)
-    assert all(row["ocr_text"] == "Save as\nCancel" for row in rows[::4])
+    assert len(rows) == 12 * len(labels)
+    assert all(row["ocr_text"] == "Save as\nCancel" for row in rows[::12])
     assert {row["ocr_text"] for row in rows} == {"Save as\nCancel", "Save as", "Cancel", ""}
     assert {row["split"] for row in rows} == {"train"}
     assert all((folder / row["image"]).is_file() for row in rows)
