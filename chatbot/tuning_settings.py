@@ -88,6 +88,9 @@ class TrainSettings(_Group):
     """Tokens of one optimiser step, all accumulated packs together."""
     pack_tokens: int = Field(800, ge=64)
     """Tokens computed together; examples with a common beginning are packed as one tree."""
+    examples_per_context: int = Field(2, ge=0)
+    """Most examples of one context that are computed together: more are faster, but stand in one step, which then
+    holds few contexts. 0 sets no limit."""
     max_length: int = Field(1_200, ge=64)
     """Longer examples are left out and counted."""
     mark_weight: float = Field(3.0, gt=0)
@@ -151,6 +154,8 @@ class VisionTrainSettings(TrainSettings):
     """Weight of an answer's token; those of descriptions, which are longer, have 1."""
     pack_tokens: int = Field(512, ge=64)
     """Tokens computed together."""
+    examples_per_context: int = Field(0, ge=0)
+    """Most questions that share the computation of one screen in one channel; 0 sets no limit."""
     tokens_per_step: int = Field(1_000, ge=64)
     """Tokens of one optimiser step."""
     evaluate_every_steps: int = Field(100, ge=1)

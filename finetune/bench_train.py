@@ -172,7 +172,8 @@ def _job(folder: Path, base: Path, train: Sequence[Example], settings: TrainSett
 
     tokenizer = AutoTokenizer.from_pretrained(base)
     encoded, _ = encode_all(tokenizer, train, max_length=settings.max_length)
-    packs = pack(grow_trees(encoded, settings.pack_tokens), settings.pack_tokens)
+    trees = grow_trees(encoded, settings.pack_tokens, settings.examples_per_context)
+    packs = pack(trees, settings.pack_tokens)
     batch = max(1, round(len(encoded) / len(steps_of(packs, settings.tokens_per_step, settings.seed))))
     accumulate = math.ceil(batch / _PEER_ROWS)
     return Job(folder, base, settings, max(1, round(batch / accumulate)), accumulate)

@@ -65,4 +65,5 @@ def within_minutes(
 def _packed(examples: Any, settings: TrainSettings) -> list[Pack]:
     if settings.method == "prefix":
         return [Pack((Tree(0, (example,)),)) for example in examples]
-    return pack(grow_trees(examples, settings.pack_tokens), settings.pack_tokens)
+    trees = grow_trees(examples, settings.pack_tokens, settings.examples_per_context)
+    return pack(trees, settings.pack_tokens)

@@ -75,7 +75,7 @@ class _Run(TrainingRun):
             raise TrainingError(
                 "There is no example to train on.", "Build the dataset again with more documents."
             )
-        packs = self._packed(examples)
+        packs = self._packed(examples, settings.examples_per_context)
         steps = list(schedule(packs, settings))
         if self._accelerator.mixed_precision == "bf16" and not settings.quantize_base:
             model.requires_grad_(False)  # what is frozen is cast once and not in each step
@@ -96,10 +96,11 @@ class _Run(TrainingRun):
             tokenizer, examples, max_length=settings.max_length, mark_weight=settings.mark_weight
         )
 
-    def _packed(self, examples: Sequence[Encoded]) -> list[Pack]:
+    def _packed(self, examples: Sequence[Encoded], examples_per_tree: int = 0) -> list[Pack]:
         if self._settings.method == "prefix":
             return [Pack((Tree(0, (example,)),)) for example in examples]
-        return pack(grow_trees(examples, self._settings.pack_tokens), self._settings.pack_tokens)
+        trees = grow_trees(examples, self._settings.pack_tokens, examples_per_tree)
+        return pack(trees, self._settings.pack_tokens)
 
     def _tensors(self, flat: Flat) -> dict[str, Any]:
         with_mask = self._settings.method != "prefix"

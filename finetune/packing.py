@@ -83,14 +83,19 @@ class Flat:
     targets: list[tuple[int, int, float]]
 
 
-def grow_trees(examples: Iterable[Encoded], max_tokens: int) -> list[Tree]:
+def grow_trees(examples: Iterable[Encoded], max_tokens: int, max_examples: int = 0) -> list[Tree]:
     """Joins neighbouring examples with a common beginning, up to `max_tokens` a tree.
 
     Only neighbours are compared: who makes examples keeps those of one context together.
+
+    Args:
+        max_examples: Most examples of one tree; one more of the same context begins another tree. 0 sets no limit.
     """
     trees: list[Tree] = []
     for example in examples:
         last = trees[-1] if trees else None
+        if last and 0 < max_examples <= len(last.examples):
+            last = None
         trunk = _shared(last, example) if last else 0
         if last and trunk >= max(_MIN_SHARED_TOKENS, len(example) // 3):
             grown = Tree(trunk, (*last.examples, example))

@@ -124,7 +124,7 @@ class _VisionRun(TrainingRun):
         beside = TextEncoder(tokenizer, screens["train"], 0, self._config.visual_tokens, settings)
         questions = [*encoder.all_questions(screens["train"]), *beside.encode_all(dataset.train)]
         short = [one for one in questions if len(one) <= settings.max_length]
-        packs = self._packed(short)
+        packs = self._packed(short, settings.examples_per_context)
         steps = list(schedule(packs, settings))
         identity = _identity(self._rows, dataset, settings, self._config)
         model = self._built(llm, len(steps))
@@ -156,8 +156,9 @@ class _VisionRun(TrainingRun):
             self._tower, base, settings.kind, settings.scale_factor, settings.projector_width
         )
 
-    def _packed(self, questions: Sequence[EncodedQuestion]) -> list[Pack]:
-        return pack(grow_trees(questions, self._settings.pack_tokens), self._settings.pack_tokens)
+    def _packed(self, questions: Sequence[EncodedQuestion], examples_per_tree: int = 0) -> list[Pack]:
+        trees = grow_trees(questions, self._settings.pack_tokens, examples_per_tree)
+        return pack(trees, self._settings.pack_tokens)
 
     def _built(self, llm: Any, steps: int) -> Any:
         import torch

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from finetune.settings import DatasetSettings, FinetuneSettings, TrainSettings
+from finetune.settings import DatasetSettings, FinetuneSettings, TrainSettings, VisionTrainSettings
 
 
 def test_the_longest_example_must_fit_the_longest_prompt() -> None:
@@ -15,6 +15,11 @@ def test_the_longest_example_must_fit_the_longest_prompt() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TrainSettings.model_validate(wrong)
+
+
+def test_questions_about_one_screen_are_computed_together_however_many() -> None:
+    assert TrainSettings().examples_per_context == 2
+    assert VisionTrainSettings().examples_per_context == 0
 
 
 def test_every_setting_says_what_it_does() -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from chatbot.errors import ModelError
 from finetune import run as run_module
+from finetune.budget import within_minutes
 from finetune.dataset.from_knowledge_base import build_examples
 from finetune.dataset.store import Dataset
 from finetune.errors import TrainingError
@@ -78,6 +79,18 @@ def whole(run: Callable[..., TrainResult], tmp_path_factory: pytest.TempPathFact
 def _same_weights(one: Path, other: Path) -> bool:
     left, right = (load_file(folder / "adapter_model.safetensors") for folder in (one, other))
     return left.keys() == right.keys() and all(left[name].equal(right[name]) for name in left)
+
+
+def test_fewer_examples_of_a_context_together_are_more_tokens_in_the_run_and_its_estimate(
+    data: Path, base: Path, run: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    limits = {
+        limit: SETTINGS.model_copy(update={"examples_per_context": limit, "epochs": 1.0}) for limit in (0, 1)
+    }
+    estimates = {limit: within_minutes(data, chosen, base, None)[1] for limit, chosen in limits.items()}
+    steps = {limit: run(tmp_path / str(limit), chosen).steps for limit, chosen in limits.items()}
+    assert estimates[1].tokens > 1.5 * estimates[0].tokens
+    assert steps[1] > steps[0]
 
 
 def test_a_run_learns_and_says_how_it_went(

@@ -41,9 +41,11 @@ _EXAMPLES = st.lists(
 )
 
 
-@given(_EXAMPLES, st.integers(64, 400))
-def test_each_answer_sees_exactly_its_own_example(examples: list[Encoded], limit: int) -> None:
-    packs = pack(grow_trees(examples, limit), limit)
+@given(_EXAMPLES, st.integers(64, 400), st.integers(0, 3))
+def test_each_answer_sees_exactly_its_own_example(
+    examples: list[Encoded], limit: int, max_examples: int
+) -> None:
+    packs = pack(grow_trees(examples, limit, max_examples), limit)
     found = []
     for one in packs:
         flat = flatten(one)
@@ -70,6 +72,27 @@ def test_a_common_beginning_is_computed_once() -> None:
     assert [len(tree.examples) for tree in trees] == [4, 3]
     assert [tree.trunk for tree in trees] == [60, 60]
     assert sum(tree.tokens for tree in trees) == 60 + 4 * 5 + 60 + 3 * 5
+
+
+@given(_EXAMPLES, st.integers(64, 400), st.integers(1, 4))
+def test_no_tree_holds_more_examples_than_allowed_and_none_is_lost(
+    examples: list[Encoded], limit: int, max_examples: int
+) -> None:
+    trees = grow_trees(examples, limit, max_examples)
+    assert all(len(tree.examples) <= max_examples for tree in trees)
+    assert [id(example) for tree in trees for example in tree.examples] == [id(e) for e in examples]
+
+
+def test_one_example_more_of_a_context_begins_another_tree_with_its_beginning() -> None:
+    trees = grow_trees([*_family(10, 5), *_family(90, 2)], 400, 2)
+    assert [len(tree.examples) for tree in trees] == [2, 2, 1, 2]
+    assert [tree.trunk for tree in trees] == [60, 60, 0, 60]
+
+
+def test_with_one_example_a_tree_nothing_is_shared() -> None:
+    examples = _family(10, 3)
+    packs = pack(grow_trees(examples, 400, 1), 400)
+    assert sum(one.tokens for one in packs) == sum(map(len, examples))
 
 
 def test_equal_prompts_with_different_answers_predict_from_the_trunk() -> None:

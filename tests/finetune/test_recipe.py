@@ -29,6 +29,7 @@ def test_the_recipe_of_the_shipped_adapter_fits_its_own_settings() -> None:
     recipe = load_recipe("support-en")
     assert recipe.id == "support-en"
     assert recipe.dataset.max_prompt_tokens + 64 <= recipe.train.max_length
+    assert recipe.train.examples_per_context == 0, "as when it was trained"
 
 
 def test_the_same_data_give_the_same_dataset(recipe: Recipe, data: Path, tmp_path: Path) -> None:
