@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol
 
 from chatbot.errors import AttachmentError, StorageError
-from chatbot.media import decode_image, probe_media
+from chatbot.media import DecodedImage, decode_image, probe_media
 from chatbot.messages import Attachment, Kind
 from chatbot.settings import Settings
 from chatbot.sniff import sniff
@@ -90,6 +90,20 @@ class AttachmentStore:
             case Kind.TEXT:
                 return self._store(data, Kind.TEXT, media_type, shown)
         return self._add_media(data, shown)
+
+    def picture(self, source: Path | bytes, name: str) -> DecodedImage | None:
+        """An upload as `add` would look through it, checked in the same way; nothing of it is stored.
+
+        Returns:
+            None where it is no picture.
+
+        Raises:
+            AttachmentError: Empty, too large, damaged, or of a kind that is not taken.
+        """
+        shown = display_name(name)
+        data = self._read(source, shown)
+        kind, _ = sniff(data, shown)
+        return decode_image(data, shown, self._settings.max_image_pixels) if kind is Kind.IMAGE else None
 
     def drop(self, attachments: Iterable[Attachment]) -> None:
         """Says that no message comes for what was added: it is removed unless another message refers to it."""

@@ -23,7 +23,9 @@ from chatbot.models import ModelStore, Purpose
 from chatbot.outbox import Outbox
 from chatbot.perceive import Perceiver
 from chatbot.privacy import pattern_redactor, redactor_at_hand, rules_from_settings
+from chatbot.privacy.looked_once import LookedOnce
 from chatbot.privacy.screens import ScreenRedactor
+from chatbot.read_ahead import ReadAhead
 from chatbot.restore_mark import check_restored
 from chatbot.screenshot import ReadsText, ScreenReader
 from chatbot.settings import Settings
@@ -70,6 +72,7 @@ class Services:
             images of the example company's articles: that takes longer than all else.
 
     Attributes:
+        read_ahead: Reads pictures that lie attached; None where none is looked through before it is stored.
         when_loaded: Called when the models are loaded.
         when_closing: Called before anything is closed.
 
@@ -94,7 +97,9 @@ class Services:
             if settings.redact_screenshots
             else None
         )
-        self.attachments = AttachmentStore(files, settings, self.store.claims, self._screens)
+        pictures = LookedOnce(self._screens) if self._screens else None
+        self.attachments = AttachmentStore(files, settings, self.store.claims, pictures)
+        self.read_ahead = ReadAhead(self.attachments.picture, pictures) if pictures else None
         self.insights = InsightDesk(
             self.store.database,
             settings.insights,
@@ -115,6 +120,7 @@ class Services:
             self.store.close,
             self.webhooks.close,
             self.insight_watch.close,
+            *([self.read_ahead.close] if self.read_ahead else []),
         ]
         self._lock = threading.Lock()
         self._started = False

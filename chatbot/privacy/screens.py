@@ -10,6 +10,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Protocol
 
@@ -43,6 +44,14 @@ class ReadsLines(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LookedThrough:
+    """A picture that may be stored, and what could be read on it before its boxes were drawn."""
+
+    data: bytes
+    lines: tuple[OcrLine, ...]
+
+
 class ScreenRedactor:
     """Safe to share between threads.
 
@@ -63,14 +72,26 @@ class ScreenRedactor:
         Args:
             data: A PNG or JPEG file, as `media_type` says.
         """
+        looked = self.look(data, media_type)
+        self.remember(looked)
+        return looked.data
+
+    def look(self, data: bytes, media_type: str) -> LookedThrough:
+        """As `redacted`, and keeps nothing of it."""
         with Image.open(io.BytesIO(data)) as opened:
             image = opened.convert("RGB")
         lines = self._ocr.read(image)
         covered = self.covered(image, lines)
-        if covered is not None:
-            data = encoded_image(covered, media_type)
-        self._remember(hashlib.sha256(data).hexdigest(), lines)
-        return data
+        return LookedThrough(data if covered is None else encoded_image(covered, media_type), lines)
+
+    def remember(self, looked: LookedThrough) -> None:
+        """Keeps the words of a picture that was sent, for `lines_of`."""
+        sha256 = hashlib.sha256(looked.data).hexdigest()
+        with self._lock:
+            self._lines[sha256] = looked.lines
+            self._lines.move_to_end(sha256)
+            while len(self._lines) > _REMEMBERED:
+                self._lines.popitem(last=False)
 
     def covered(self, image: Image.Image, lines: Sequence[OcrLine]) -> Image.Image | None:
         """The picture with its boxes; None where nothing on it is personal data.
@@ -123,13 +144,6 @@ class ScreenRedactor:
             ]
             left += [line.box, *torn] if torn else []
         return left
-
-    def _remember(self, sha256: str, lines: tuple[OcrLine, ...]) -> None:
-        with self._lock:
-            self._lines[sha256] = lines
-            self._lines.move_to_end(sha256)
-            while len(self._lines) > _REMEMBERED:
-                self._lines.popitem(last=False)
 
 
 def span_boxes(line: OcrLine, spans: Iterable[PiiSpan]) -> list[Box]:

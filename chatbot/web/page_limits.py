@@ -2,13 +2,15 @@
 
 from starlette.requests import HTTPConnection
 
+from chatbot.errors import FrontdeskError
 from chatbot.messages import Message
 from chatbot.quotas import Subjects, Use, use_of
 from chatbot.web.address import client_address
+from chatbot.web.api.limits import Rate
 from chatbot.web.api.parts import ApiParts
 from chatbot.web_settings import DEFAULT_SITE
 
-_HOUR_S = 3600.0
+_MINUTE_S, _HOUR_S = 60.0, 3600.0
 
 
 class PageLimits:
@@ -42,6 +44,17 @@ class PageLimits:
         """
         self._parts.admit(address, visitor_id)
         self._parts.quotas.check(_payers(visitor_id, address), Use(messages=1))
+
+    def may_read_ahead(self, visitor_id: str, address: str) -> bool:
+        """Whether files that lie attached may be read already; counted, for they may never be sent."""
+        web = self._parts.settings.web
+        try:
+            self._parts.count_address(address, "attached", web.messages_per_minute)
+            self._parts.limits.take("attached", visitor_id, Rate(web.messages_per_minute, _MINUTE_S))
+            self._parts.quotas.check(_payers(visitor_id, address), Use(messages=1))
+        except FrontdeskError:
+            return False
+        return not self._parts.is_busy
 
     def take(self, visitor_id: str, address: str, message: Message) -> None:
         """Counts a message with its files.

@@ -96,6 +96,7 @@ def create_app(services: Services, mounts: Sequence[PageMount] = ()) -> FastAPI:
         is_ready=lambda: services.is_ready,
         examples=EXAMPLE_QUESTIONS if settings.example_company else (),
         offers=services.suggester.offer,
+        read_ahead=services.read_ahead,
     )
     return mount_page(app, parts, settings.max_attachment_bytes)
 

@@ -428,3 +428,15 @@ def taken_or_refused(store: AttachmentStore, path: Path) -> Attachment | Frontde
         return store.add(path, path.name)
     except FrontdeskError as error:
         return error
+
+
+def test_a_picture_is_checked_without_being_stored(store: AttachmentStore, tmp_path: Path) -> None:
+    data = encoded(Image.new("RGBA", (40, 30), (255, 0, 0, 128)))
+    picture = store.picture(data, "shot.png")
+    assert picture is not None
+    assert (picture.width_px, picture.height_px, picture.media_type) == (40, 30, "image/png")
+    assert store.picture(b"only words", "note.txt") is None
+    with pytest.raises(AttachmentError, match="empty"):
+        store.picture(b"", "nothing.png")
+    assert not list(tmp_path.rglob("attachments"))
+    assert store.path(store.add(data, "shot.png")).read_bytes() == picture.data

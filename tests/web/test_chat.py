@@ -58,6 +58,7 @@ class Unlimited:
 
     def __init__(self) -> None:
         self.tokens = 0
+        self.reads_ahead = True
 
     def begin(self, address: str) -> None:
         pass
@@ -65,11 +66,24 @@ class Unlimited:
     def admit(self, visitor_id: str, address: str) -> None:
         pass
 
+    def may_read_ahead(self, visitor_id: str, address: str) -> bool:
+        return self.reads_ahead
+
     def take(self, visitor_id: str, address: str, message: Message) -> None:
         pass
 
     def spent(self, visitor_id: str, address: str, tokens: int) -> None:
         self.tokens += tokens
+
+
+class Attached:
+    """Notes what lies attached in each tab."""
+
+    def __init__(self) -> None:
+        self.tabs: dict[str, list[str]] = {}
+
+    def attached(self, tab: str, paths: Sequence[Path]) -> None:
+        self.tabs[tab] = [path.name for path in paths]
 
 
 class Desk:
@@ -86,6 +100,7 @@ class Desk:
             settings=settings,
         )
         self.limits = Unlimited()
+        self.ahead = Attached()
         self.page = ChatPage(
             store=self.store,
             attachments=FakeAttachments(folder),
@@ -93,6 +108,7 @@ class Desk:
             as_html=lambda html: {"html": html},
             limits=self.limits,
             max_attachments=2,
+            read_ahead=self.ahead,
         )
         self.ann = self.page.start(Visit("ann", "", "en", "tab-1"))
 
@@ -140,6 +156,28 @@ def test_too_many_uploads_are_refused_in_one_sentence_and_the_first_are_taken(de
     message = desk.page.accept("", ["a.png", "b.png", "c.png", "d.png", "e.png"])
     assert [a.name for a in message.attachments] == ["a.png", "b.png"]
     assert message.problems == ("Only the first 2 files of a message are read.",)
+
+
+def test_what_lies_in_the_box_is_read_ahead_as_far_as_it_would_be_taken(desk: Desk) -> None:
+    desk.page.attached(desk.ann, ["/up/a.png", "/up/b.png", "/up/c.png"])
+    assert desk.ahead.tabs == {"tab-1": ["a.png", "b.png"]}
+    desk.page.attached(desk.ann, [])
+    assert desk.ahead.tabs == {"tab-1": []}
+
+
+def test_who_may_send_no_more_has_nothing_read_ahead_and_may_still_detach(desk: Desk) -> None:
+    desk.page.attached(desk.ann, ["/up/a.png"])
+    desk.limits.reads_ahead = False
+    desk.page.attached(desk.ann, ["/up/a.png", "/up/b.png"])
+    assert desk.ahead.tabs == {"tab-1": ["a.png"]}
+    desk.page.attached(desk.ann, [])
+    assert desk.ahead.tabs == {"tab-1": []}
+
+
+def test_what_lay_in_the_box_of_a_tab_that_is_gone_is_forgotten(desk: Desk) -> None:
+    desk.page.attached(desk.ann, ["/up/a.png"])
+    desk.page.left("tab-1")
+    assert desk.ahead.tabs == {"tab-1": []}
 
 
 def test_what_was_read_is_offered_for_correction_while_the_answer_streams(desk: Desk) -> None:

@@ -97,6 +97,19 @@ def test_messages_of_a_minute_run_out_with_the_words_of_the_api(make_desk: MakeD
     assert page.ask().startswith("Too many messages: at most 2 in 60 s are taken. Try again in")
 
 
+def test_files_are_read_ahead_as_often_as_messages_may_be_sent(make_desk: MakeDesk) -> None:  # noqa: F811
+    limits = Page(make_desk(messages_per_minute=2)).limits
+    assert [limits.may_read_ahead(VISITOR, ADDRESS) for _ in range(3)] == [True, True, False]
+    assert limits.may_read_ahead("w" * 32, ADDRESS)
+
+
+def test_nothing_is_read_ahead_for_who_has_used_up_the_day(make_desk: MakeDesk) -> None:  # noqa: F811
+    page = Page(make_desk(daily={"visitor": {"messages": 1}}))
+    assert page.limits.may_read_ahead(VISITOR, ADDRESS)
+    page.ask()
+    assert not page.limits.may_read_ahead(VISITOR, ADDRESS)
+
+
 def test_an_address_shares_its_quota_between_the_page_and_the_api(make_desk: MakeDesk) -> None:  # noqa: F811
     desk = make_desk(daily={"address": {"messages": 2}})
     page = Page(desk)

@@ -166,8 +166,13 @@ class ApiParts:
         settings = self.settings.web
         self.count_address(address, "messages", settings.messages_per_minute)
         self.limits.take("messages", visitor_id, Rate(settings.messages_per_minute, 60.0))
-        if self.hub.is_refusing or self.runner.waiting >= settings.max_waiting_turns:
+        if self.is_busy:
             raise ApiError(503, "busy", "The server is busy.", "Try again soon.", retry_after_s=_BUSY_RETRY_S)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether no message is taken, because too many wait for their answers."""
+        return self.hub.is_refusing or self.runner.waiting >= self.settings.web.max_waiting_turns
 
     def payers(self, request: Request, who: Visitor) -> Subjects:
         """Whose daily quotas a visitor's message counts against."""

@@ -67,6 +67,14 @@ class StoresAttachments(Protocol):
         ...
 
 
+class ReadsAhead(Protocol):
+    """What the page needs of `read_ahead.ReadAhead`."""
+
+    def attached(self, tab: str, paths: Sequence[Path]) -> None:
+        """Says what lies attached in a tab now."""
+        ...
+
+
 class Limits(Protocol):
     """What the page needs of `page_limits.PageLimits`."""
 
@@ -76,6 +84,10 @@ class Limits(Protocol):
 
     def admit(self, visitor_id: str, address: str) -> None:
         """Whether a message may be sent, before anything of it is read."""
+        ...
+
+    def may_read_ahead(self, visitor_id: str, address: str) -> bool:
+        """Whether files that lie attached may be read already."""
         ...
 
     def take(self, visitor_id: str, address: str, message: Message) -> None:
@@ -139,6 +151,7 @@ class ChatPage:
         max_attachments: Most uploads taken from one message.
         is_ready: Whether the models are loaded.
         is_with_person: Whether a person has the conversation of this id.
+        read_ahead: Reads pictures before they are sent; without it they are read then.
     """
 
     def __init__(
@@ -152,6 +165,7 @@ class ChatPage:
         max_attachments: int,
         is_ready: Callable[[], bool] = lambda: True,
         is_with_person: Callable[[str], bool] = lambda _: False,
+        read_ahead: ReadsAhead | None = None,
     ) -> None:
         self._store = store
         self._attachments = attachments
@@ -161,6 +175,7 @@ class ChatPage:
         self._max_attachments = max_attachments
         self._is_ready = is_ready
         self._is_with_person = is_with_person
+        self._read_ahead = read_ahead
         self._stops: dict[str, threading.Event] = {}
 
     def visitor(self, known: str | None) -> str:
@@ -237,6 +252,21 @@ class ChatPage:
             self._attachments.drop(message.attachments)
             raise
         return started, message
+
+    def attached(self, visit: Visit, uploads: Sequence[str]) -> None:
+        """Lets what lies in the box be read while the customer types; nothing of it is kept unless it is sent."""
+        if self._read_ahead is None or not visit.session:
+            return
+        if uploads and not self._limits.may_read_ahead(visit.visitor_id, visit.address):
+            return
+        taken = uploads[: self._max_attachments]
+        self._read_ahead.attached(visit.session, [Path(upload) for upload in taken])
+
+    def left(self, session: str) -> None:
+        """A browser tab is gone: its answer is stopped, and what lay in its box forgotten."""
+        self.stop(session)
+        if self._read_ahead and session:
+            self._read_ahead.attached(session, ())
 
     def accept(self, text: str, uploads: Sequence[str]) -> Message:
         """Takes uploads in; those that are refused become problems beside the rest."""

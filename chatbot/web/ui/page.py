@@ -12,7 +12,7 @@ from chatbot.errors import FrontdeskError
 from chatbot.handoff_desk import HandoffDesk
 from chatbot.insights.suggestions import NO_SUGGESTIONS
 from chatbot.store import ConversationStore
-from chatbot.web.ui.chat import ChatPage, Limits, Responds, StoresAttachments, View, Visit
+from chatbot.web.ui.chat import ChatPage, Limits, ReadsAhead, Responds, StoresAttachments, View, Visit
 from chatbot.web.ui.next_steps import NextPart, Offers
 from chatbot.web.ui.person import PersonPart
 from chatbot.web.ui.program import ProgramPart
@@ -36,6 +36,9 @@ _DOWNLOAD = """(name, type, text) => {
   link.download = name; link.click(); URL.revokeObjectURL(link.href);
 }"""
 
+_ATTACHED = "(box) => (box?.files ?? []).map((file) => file.path).join(' ')"
+_WITHOUT_TEXT = "(box, ...here) => [{...box, text: ''}, ...here]"  # what is not sent yet stays in the browser
+
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
@@ -53,6 +56,7 @@ class PageParts:
     is_ready: Callable[[], bool] = lambda: True
     examples: Sequence[str] = ()
     offers: Offers = lambda citations, language: NO_SUGGESTIONS
+    read_ahead: ReadsAhead | None = None
 
 
 def build_page(parts: PageParts) -> gr.Blocks:
@@ -66,6 +70,7 @@ def build_page(parts: PageParts) -> gr.Blocks:
         max_attachments=parts.max_attachments,
         is_ready=parts.is_ready,
         is_with_person=parts.handoff.is_with_person,
+        read_ahead=parts.read_ahead,
     )
     return _Page(chat, parts).blocks
 
@@ -163,6 +168,7 @@ class _Page:
                 elem_id="fd-box",
                 max_plain_text_length=100_000,
             )
+            self.attached = gr.Textbox(visible="hidden", elem_id="fd-attached")
 
     def _wire(self) -> None:
         here = [self.visitor, self.current]
@@ -178,6 +184,9 @@ class _Page:
         answers = {**quiet, **at_once}
         self.box.submit(self._send, [self.box, *here], turn, **answers)
         self.box.stop(self._stop, None, None, queue=False, **quiet)
+        # The box changes with each key: only its files are looked at, and only a change of them asks the server.
+        self.box.change(None, self.box, self.attached, js=_ATTACHED, **quiet)
+        self.attached.change(self._attach, [self.box, *here], None, js=_WITHOUT_TEXT, queue=False, **quiet)
         self.chatbot.example_select(self._send_example, here, turn, **answers)
         self.again.click(self._ask_again, [self.hashes, *here, *self.fields], turn, **answers)
         self.next.wire(self._send_text, here, turn)
@@ -203,7 +212,7 @@ class _Page:
         )
         self.person.wire(self._ask_person, self._look, here, opened, self.chatbot)
         self.program.wire(**at_once)
-        self.blocks.unload(self._stop)
+        self.blocks.unload(self._leave)
 
     def _visit(self, visitor: str | None, current: str | None, request: gr.Request) -> Visit:
         language = language_of_browser(request.headers.get("accept-language", ""))
@@ -339,8 +348,16 @@ class _Page:
             return {self.person.seen: seen}
         return {self.chatbot: self._chat.messages(visit), **self.person.updates(visit)}
 
+    def _attach(
+        self, value: dict[str, Any] | None, visitor: str | None, current: str | None, request: gr.Request
+    ) -> None:
+        self._chat.attached(self._visit(visitor, current, request), (value or {}).get("files") or [])
+
     def _stop(self, request: gr.Request) -> None:
         self._chat.stop(request.session_hash or "")
+
+    def _leave(self, request: gr.Request) -> None:
+        self._chat.left(request.session_hash or "")
 
     def _open(self, chosen: str, visitor: str | None, request: gr.Request) -> dict[Any, Any]:
         return self._opened(self._visit(visitor, chosen, request))
