@@ -6,14 +6,24 @@ The vision tower is frozen and its features are computed once. The language mode
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chatbot.adapter_files import base_digest
+from chatbot.adapter_files import PEFT_WEIGHTS, base_digest
+from chatbot.errors import ModelError
 from chatbot.model_files import sha256_of
 from chatbot.vision.encoder import VisionEncoder
-from chatbot.vision.projector import BaseSpec, ProjectorConfig, build_projector, config_text, save_projector
+from chatbot.vision.projector import (
+    WEIGHTS,
+    BaseSpec,
+    ProjectorConfig,
+    build_projector,
+    config_text,
+    read_config,
+    read_weights,
+    save_projector,
+)
 from chatbot.vision.sight import ADAPTER_FOLDER
 from finetune.alignment import align, named_of
 from finetune.dataset.store import Dataset
@@ -76,6 +86,7 @@ def train_projector(
     models: VisionBase,
     *,
     texts: Path | None = None,
+    start: Path | None = None,
     progress: OnProgress = lambda told: None,
     tell: Tell = lambda name, done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -86,14 +97,17 @@ def train_projector(
         data: Folder with `screens.jsonl` and images.
         out: Gets the projector's folder, with the adapter in `adapter/` where one is trained too.
         texts: A saved dataset of answers from passages, which the adapter learns as well; none when None.
+        start: Folder of a projector, with its adapter where one is trained, to go on from: as for a company's own
+            screens. It is aligned already.
         tell: Called with the name of what is prepared, how much is done, and how much there is.
 
     Raises:
         DatasetError: The screens are damaged.
-        ModelError: A model cannot be loaded, or the picture's patches not be joined as the settings say.
+        ModelError: A model cannot be loaded, the picture's patches not be joined as the settings say, or `start` is of
+            other models or another shape.
         TrainingError: The run cannot fit, was stopped, or diverged.
     """
-    return _VisionRun(data, out, settings, models, texts, progress, tell, should_stop).go()
+    return _VisionRun(data, out, settings, models, texts, start, progress, tell, should_stop).go()
 
 
 class _VisionRun(TrainingRun):
@@ -106,13 +120,14 @@ class _VisionRun(TrainingRun):
         settings: VisionTrainSettings,
         models: VisionBase,
         texts: Path | None,
+        start: Path | None,
         progress: OnProgress,
         tell: Tell,
         should_stop: Callable[[], bool],
     ) -> None:
         super().__init__(out, settings, progress, should_stop)
         self._tell_preparation = tell
-        self._base, self._rows = models.llm, _rows_hash(data)
+        self._base, self._rows, self._start = models.llm, _rows_hash(data), start
         self._kinds: dict[str, float] = {}
         screens = read_screens(data)
         held = screens["validation"][: settings.validation_examples]
@@ -126,10 +141,11 @@ class _VisionRun(TrainingRun):
         short = [one for one in questions if len(one) <= settings.max_length]
         packs = self._packed(short, settings.examples_per_context)
         steps = list(schedule(packs, settings))
-        identity = _identity(self._rows, dataset, settings, self._config)
+        identity = _identity(self._rows, dataset, settings, self._config, self._digests_of_start())
         model = self._built(llm, len(steps))
         refuse_what_cannot_fit(estimate(model.llm, packs, settings.epochs, settings), settings)
-        self._align(model, short, identity)
+        if not start:
+            self._align(model, short, identity)
         held_texts = beside.encode_all(dataset.validation[: settings.validation_examples])
         held_packs = self._packed([*encoder.all_questions(held, len(screens["train"])), *held_texts])
         whole = Packs(steps, held_packs, len(short), len(questions) - len(short))
@@ -168,8 +184,36 @@ class _VisionRun(TrainingRun):
             llm.to(torch.bfloat16)
         if self._settings.stage == "joint":
             llm = add_adapter(llm, self._settings, steps)
+            if self._start:
+                _load_adapter(llm, self._start / ADAPTER_FOLDER)
             fuse_lora(llm)
-        return make_vision_scorer(build_projector(self._config), llm).to(self._accelerator.device)
+        projector = build_projector(self._config)
+        if self._start:
+            projector.load_state_dict(self._weights_of_start(self._start))
+        return make_vision_scorer(projector, llm).to(self._accelerator.device)
+
+    def _weights_of_start(self, start: Path) -> dict[str, Any]:
+        found = read_config(start)
+        if replace(found, metrics=None) != replace(self._config, metrics=None):
+            raise ModelError(
+                f"The projector {start.name} is of other models or another shape than the settings say.",
+                "Set tower, base, layer, image_px, kind, scale_factor and projector_width to its own.",
+            )
+        return {name: value.float() for name, value in read_weights(start).items()}
+
+    def _digests_of_start(self) -> list[str]:
+        if not self._start:
+            return []
+        files = [self._start / WEIGHTS]
+        if self._settings.stage == "joint":
+            files.append(self._start / ADAPTER_FOLDER / PEFT_WEIGHTS)
+        try:
+            return [sha256_of(file) for file in files]
+        except OSError as error:
+            raise ModelError(
+                f"{self._start.name} is no projector to go on from: {error.strerror}.",
+                "Name the folder of a projector; for `stage` joint it has its adapter in it.",
+            ) from error
 
     def _align(self, model: Any, questions: Sequence[EncodedQuestion], identity: str) -> None:
         """Aligns the projector, or takes up what an earlier process of the same run aligned."""
@@ -242,11 +286,26 @@ def _scored(model: Any, given: Mapping[str, Any], *, is_blind: bool) -> tuple[An
     return nn.functional.cross_entropy(logits, labels, reduction="none"), weights, logits
 
 
-def _identity(rows: str, texts: Dataset, settings: VisionTrainSettings, config: ProjectorConfig) -> str:
+def _load_adapter(llm: Any, folder: Path) -> None:
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = {name: value.float() for name, value in load_file(folder / PEFT_WEIGHTS).items()}
+    found = set_peft_model_state_dict(llm, weights)
+    if found.unexpected_keys or any("lora_" in name for name in found.missing_keys):
+        raise ModelError(
+            f"The adapter in {folder.parent.name} has other layers than the settings say.",
+            "Set r, first_layer and target_modules to its own.",
+        )
+
+
+def _identity(
+    rows: str, texts: Dataset, settings: VisionTrainSettings, config: ProjectorConfig, start: Sequence[str]
+) -> str:
     """Names the run: what changes its result, not how it is watched."""
     watched = {"checkpoint_every_s", "tensorboard", "wandb_project", "max_hours", "threads"}
     text = json.dumps(
-        [rows, texts.hash, settings.model_dump(mode="json", exclude=watched), config_text(config)]
+        [rows, texts.hash, settings.model_dump(mode="json", exclude=watched), config_text(config), *start]
     )
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -31,6 +31,10 @@ def vision(
             exists=True, file_okay=False, help="Dataset of answers from passages to learn beside the screens."
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", exists=True, file_okay=False, help="Folder of a projector to go on from."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="A setting of `finetune.vision.`, as stage=projector; may be repeated."),
@@ -44,7 +48,14 @@ def vision(
         chosen = _chosen(load_settings().finetune.vision, settings)
         bars = _Bars(shown)
         found = train_projector(
-            data, to, chosen, default_models(), texts=texts, progress=bars.trained, tell=bars.prepared
+            data,
+            to,
+            chosen,
+            default_models(),
+            texts=texts,
+            start=start,
+            progress=bars.trained,
+            tell=bars.prepared,
         )
     if as_json:
         print_json({**asdict(found), "folder": str(found.folder)})
