@@ -34,14 +34,12 @@ def calibration_rows(
     Raises:
         EvaluationError: Data are missing or not as they should be.
     """
-    return {
-        "headings": _headings(recipe, data, work),
-        "keywords": _headings(recipe, data, work, as_keywords=True),
-        "people": _people(work, embedder),
-    }
+    headings, keywords = (_headings(recipe, data, work, as_keywords=wanted) for wanted in (False, True))
+    half = len(headings) // 2
+    return {"headings": headings[:half], "keywords": keywords[half:], "people": _people(work, embedder)}
 
 
-def _headings(recipe: Recipe, data: Path, work: Path, *, as_keywords: bool = False) -> list[EvaluationRow]:
+def _headings(recipe: Recipe, data: Path, work: Path, *, as_keywords: bool) -> list[EvaluationRow]:
     articles = work / "unseen-articles.jsonl"
     lines = (json.dumps(row) + "\n" for row in unseen_articles(recipe, data))
     write_atomically(articles, "".join(lines).encode())

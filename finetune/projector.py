@@ -288,15 +288,23 @@ def _scored(model: Any, given: Mapping[str, Any], *, is_blind: bool) -> tuple[An
 
 def _load_adapter(llm: Any, folder: Path) -> None:
     from peft import set_peft_model_state_dict
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    weights = {name: value.float() for name, value in load_file(folder / PEFT_WEIGHTS).items()}
-    found = set_peft_model_state_dict(llm, weights)
+    try:
+        weights = {name: value.float() for name, value in load_file(folder / PEFT_WEIGHTS).items()}
+        found = set_peft_model_state_dict(llm, weights)
+    except (SafetensorError, RuntimeError) as error:  # damaged, or of another rank
+        raise _other_layers(folder) from error
     if found.unexpected_keys or any("lora_" in name for name in found.missing_keys):
-        raise ModelError(
-            f"The adapter in {folder.parent.name} has other layers than the settings say.",
-            "Set r, first_layer and target_modules to its own.",
-        )
+        raise _other_layers(folder)
+
+
+def _other_layers(folder: Path) -> ModelError:
+    return ModelError(
+        f"The adapter of {folder.parent.name} is damaged or has other layers than the settings say.",
+        "Set r, first_layer and target_modules to its own.",
+    )
 
 
 def _identity(

@@ -122,6 +122,37 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert all(torch.allclose(again[name], uncut[name], atol=2e-3) for name in uncut)
 
 
+def test_it_goes_on_from_a_projector_that_is_there(
+    data: Path, models: VisionBase, joint: Path, tmp_path: Path
+) -> None:
+    settings = SETTINGS.model_copy(
+        update={"epochs": 0.2, "learning_rate": 1e-5, "projector_rate_factor": 0.1}
+    )
+    found = train_projector(data, tmp_path / "p", settings, models, start=joint)
+    assert found.validation_loss == pytest.approx(
+        json.loads((joint / RESULT).read_text("utf-8"))["validation_loss"], abs=0.05
+    )
+    before, after = load_file(joint / WEIGHTS), load_file(tmp_path / "p" / WEIGHTS)
+    assert all(torch.allclose(after[name], before[name], atol=2e-3) for name in before)
+    assert any(not torch.equal(after[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"projector_width": 16}, "another shape"), ({"r": 2, "lora_alpha": 4}, "other layers")],
+)
+def test_one_of_another_shape_is_no_beginning(
+    data: Path, models: VisionBase, joint: Path, tmp_path: Path, changed: dict[str, int], said: str
+) -> None:
+    with pytest.raises(ModelError, match=said):
+        train_projector(data, tmp_path / "p", SETTINGS.model_copy(update=changed), models, start=joint)
+
+
+def test_what_is_no_projector_is_no_beginning(data: Path, models: VisionBase, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no projector to go on from"):
+        train_projector(data, tmp_path / "p", SETTINGS, models, start=tmp_path)
+
+
 def test_features_are_computed_once(joint: Path, data: Path, models: VisionBase) -> None:
     kept = {path: path.stat().st_mtime_ns for path in (joint.parent / "features").rglob("*.safetensors")}
     assert len(kept) == len(
