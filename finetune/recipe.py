@@ -73,7 +73,7 @@ class Recipe(_Part):
     train: TrainSettings
     """How the adapter is trained."""
     calibration_headings: int = Field(200, ge=1)
-    """Headings of unseen articles that the refusal is fitted on, beside people's questions; half of them as keywords."""
+    """Headings of unseen articles that the refusal is fitted on beside people's questions, half of them as keywords."""
     held_out: str
     """`articles.jsonl` of a company that nothing is trained or fitted on; the adapter is measured on it."""
     about: str = ""
