@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -350,9 +351,15 @@ def _record(metadata: Mapping[str, Any], text: str) -> Record:
 
 def _chunk(row: Mapping[str, Any]) -> Chunk:
     metadata = row["metadata"]
-    values = {f.name: _shared(metadata[f.name]) for f in fields(Chunk) if f.name in metadata}
-    headings = tuple(map(sys.intern, json.loads(values["heading_path"])))
-    return Chunk(**{**values, "heading_path": headings}, text=row["document"])
+    values = {f.name: metadata[f.name] for f in fields(Chunk) if f.name in metadata}
+    common = {name: _shared(value) for name, value in values.items() if name != "id"}
+    headings = _headings(values["heading_path"])
+    return Chunk(**{**values, **common, "heading_path": headings}, text=row["document"])
+
+
+@lru_cache(maxsize=256)
+def _headings(stored: str) -> tuple[str, ...]:
+    return tuple(map(sys.intern, json.loads(stored)))
 
 
 def _shared(value: Any) -> Any:

@@ -18,3 +18,9 @@ def test_single_words_are_no_product_names() -> None:
 
 def test_without_products_nothing_is_named() -> None:
     assert Products([]).named_in("Wren Dot") == frozenset()
+
+
+def test_texts_that_name_the_same_share_one_set() -> None:
+    assert PRODUCTS.named_in("a Wren Dot") is PRODUCTS.named_in("Wren Dots again")
+    assert PRODUCTS.named_in("a lamp") is PRODUCTS.named_in("a cable")
+    assert Products([]).named_in("a lamp") is Products([]).named_in("a cable")
