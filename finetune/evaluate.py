@@ -35,7 +35,7 @@ from finetune.metrics import (
     values_of,
 )
 from finetune.protocols import Searches, heading_questions, human_questions, passage_questions
-from finetune.thresholds import fit_choice, fit_heading_threshold, fit_threshold, fit_weights
+from finetune.thresholds import fit_choice, fit_heading_threshold, fit_threshold, fit_weights_by_wording
 
 MAX_WRONG_REFUSALS = 0.05
 CONFIDENCE = 0.9
@@ -224,7 +224,7 @@ def fit_refusal(
     seen = [row_asked(row, similarity) for row in asked]
     found = [features(marks[row.key], one) for row, one in zip(asked, seen, strict=True)]
     answerable, kinds = [bool(row.gold) for row in asked], [kind_of[row.key] for row in asked]
-    weights = fit_weights(found, answerable, kinds)
+    weights = fit_weights_by_wording(found, answerable, kinds)
     weighed = [RefusalRule(1.0, weights).weighed(values) for values in found]
     headings = [bool(values[HEADING]) for values in found]
     threshold, more = fit_heading_threshold(weighed, answerable, headings, max_wrong_refusals, CONFIDENCE)

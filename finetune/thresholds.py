@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from chatbot.refusal import BIAS, chosen
+from chatbot.refusal import BIAS, HEADING, chosen
 from finetune.evaluation_rows import EvaluationError
 
 _TINY = 1e-12
 _RIDGE = 0.02
 _STEPS = 50
 _CHOICES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0, 20.0)
-_UNSIGNED = frozenset({"heading"})
+_UNSIGNED = frozenset({HEADING})
 _AGAINST_AN_ANSWER = frozenset({"doubt"})
 
 
@@ -158,6 +158,46 @@ def fit_weights(
     Raises:
         EvaluationError: There are no answerable or no unanswerable questions.
     """
+    return _fitted(rows, answerable, kinds, list(rows[0]), np.zeros(len(rows)))
+
+
+def fit_weights_by_wording(
+    rows: Sequence[Mapping[str, float]], answerable: Sequence[bool], kinds: Sequence[str]
+) -> dict[str, float]:
+    """As `fit_weights`, but what weighs for headings alone is fitted on them alone, beside the weights of all others.
+
+    Fitted together, either would give way to the other. Where one of them cannot be fitted alone, they are.
+    """
+    of_headings = [name for name in rows[0] if name.startswith(HEADING)]
+    is_heading = np.array([bool(row[HEADING]) for row in rows])
+    may_answer = np.array(answerable, bool)
+    if not all(0 < may_answer[part].sum() < part.sum() for part in (is_heading, ~is_heading)):
+        return fit_weights(rows, answerable, kinds)
+    people, headings = (np.flatnonzero(part).tolist() for part in (~is_heading, is_heading))
+    shared = [name for name in rows[0] if name not in of_headings]
+    weights = _fitted(*_at(people, rows, answerable, kinds), shared, np.zeros(len(people)))
+    known = np.array([sum(weights[name] * rows[at].get(name, 1.0) for name in weights) for at in headings])
+    more = _fitted(*_at(headings, rows, answerable, kinds), of_headings[1:], known)
+    return weights | more | {HEADING: more[BIAS], BIAS: weights[BIAS]}
+
+
+def _at(
+    places: Sequence[int],
+    rows: Sequence[Mapping[str, float]],
+    answerable: Sequence[bool],
+    kinds: Sequence[str],
+) -> tuple[list[Mapping[str, float]], list[bool], list[str]]:
+    return [rows[at] for at in places], [answerable[at] for at in places], [kinds[at] for at in places]
+
+
+def _fitted(
+    rows: Sequence[Mapping[str, float]],
+    answerable: Sequence[bool],
+    kinds: Sequence[str],
+    names: Sequence[str],
+    known: "np.typing.NDArray[np.float64]",
+) -> dict[str, float]:
+    """Bias and weights of the named features beside log odds that are known already."""
     refuse = ~np.array(answerable, bool)
     if refuse.all() or not refuse.any():
         raise EvaluationError(
@@ -166,15 +206,15 @@ def fit_weights(
     cells = [f"{kind}\n{r}" for kind, r in zip(kinds, refuse, strict=True)]
     counted = {cell: cells.count(cell) for cell in cells}
     each = np.array([counted[cell] ** -0.5 for cell in cells])
-    names = list(rows[0])
+    left = list(names)
     while True:
-        values = np.array([[row[name] for name in names] for row in rows], np.float64).reshape(len(rows), -1)
-        weights = dict(zip((BIAS, *names), _regressed(values, refuse, each / each.mean()), strict=True))
-        against = {name: _against(name, weights[name]) for name in names}
+        values = np.array([[row[name] for name in left] for row in rows], np.float64).reshape(len(rows), -1)
+        weights = dict(zip((BIAS, *left), _regressed(values, refuse, each / each.mean(), known), strict=True))
+        against = {name: _against(name, weights[name]) for name in left}
         worst = max(against, key=against.__getitem__, default="")
         if not worst or against[worst] <= 0:
             return weights
-        names.remove(worst)
+        left.remove(worst)
 
 
 def _against(name: str, weight: float) -> float:
@@ -188,6 +228,7 @@ def _regressed(
     values: "np.typing.NDArray[np.float64]",
     refuse: "np.typing.NDArray[np.bool_]",
     each: "np.typing.NDArray[np.float64]",
+    known: "np.typing.NDArray[np.float64]",
 ) -> list[float]:
     """Bias and weights by Newton's method, with a small ridge on standardised features."""
     middle, spread = values.mean(axis=0), values.std(axis=0) + 1e-9
@@ -195,7 +236,7 @@ def _regressed(
     ridge = _RIDGE * len(values) * np.diag([0.0, *[1.0] * values.shape[1]])
     found = np.zeros(x.shape[1])
     for _ in range(_STEPS):
-        likely = 1 / (1 + np.exp(-np.clip(x @ found, -30, 30)))
+        likely = 1 / (1 + np.exp(-np.clip(known + x @ found, -30, 30)))
         slope = x.T @ (each * (likely - refuse)) + ridge @ found
         curve = (x * (each * likely * (1 - likely) + 1e-9)[:, None]).T @ x + ridge
         found = found - np.linalg.solve(curve, slope)

@@ -21,7 +21,13 @@ from finetune.evaluate import (
 from finetune.evaluation_rows import EvaluationError, EvaluationRow, load_rows, passages_in, row_of, save_rows
 from finetune.journal import Journal
 from finetune.protocols import heading_questions, human_questions, passage_questions, sections_of
-from finetune.thresholds import fit_choice, fit_heading_threshold, fit_threshold, fit_weights
+from finetune.thresholds import (
+    fit_choice,
+    fit_heading_threshold,
+    fit_threshold,
+    fit_weights,
+    fit_weights_by_wording,
+)
 from tests.conftest import ModelFiles
 from tests.fakes import CODES, RETURNS, FakeKnowledgeBase
 from tests.finetune.answering_model import ROWS, KilledError, TableModel, good_model, row
@@ -246,6 +252,27 @@ def test_a_kind_of_question_counts_for_itself_beside_the_others() -> None:
     doubled = fit_weights(rows + rows[:6], answerable + answerable[:6], ["all"] * 12 + ["more"] * 6)
     assert alone["doubt"] > 0
     assert doubled["bias"] != pytest.approx(alone["bias"], abs=1e-3)
+
+
+def test_what_weighs_for_headings_alone_leaves_the_weights_of_peoples_questions_as_they_are() -> None:
+    def row(doubt: float, heading: float, alike: float) -> dict[str, float]:
+        return {"doubt": doubt, "heading": heading, "heading_alike": alike}
+
+    people = [row(d, 0, 0) for d in (-3.0, -2.0, 1.5, -1.0, -1.5, 1.0, 2.0, 3.0)]
+    headings = [row(d, 1, alike) for d in (-1.0, 0.0, 1.0) for alike in (0.1, 0.3, 0.9, 1.0)]
+    answerable = [n < 4 for n in range(8)] + [one["heading_alike"] > 0.5 for one in headings]
+    kinds = ["people"] * 8 + ["headings"] * 12
+    weights = fit_weights_by_wording([*people, *headings], answerable, kinds)
+    alone = fit_weights([{"doubt": one["doubt"]} for one in people], answerable[:8], kinds[:8])
+    assert (weights["bias"], weights["doubt"]) == pytest.approx((alone["bias"], alone["doubt"]))
+    rule = RefusalRule(0.5, weights)
+    assert [rule.weighed(one) < 0.5 for one in headings] == answerable[8:]
+
+
+def test_where_headings_all_have_an_answer_they_are_fitted_with_the_others() -> None:
+    rows = [{"doubt": float(n % 7), "heading": float(n > 9)} for n in range(14)]
+    answerable = [n % 7 < 3 or n > 9 for n in range(14)]
+    assert fit_weights_by_wording(rows, answerable, [""] * 14) == fit_weights(rows, answerable, [""] * 14)
 
 
 def test_weights_need_both_kinds_of_questions() -> None:
