@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int32]
+NOWHERE: Places = np.zeros(0, np.int32)
 _CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?P<word>[^\W_{_CJK}]+)(?:['’][^\W\d_{_CJK}]+)?")
 _DASHES = re.compile(r"[\u2010-\u2015\u2212](?=[A-Za-z0-9])")
@@ -127,6 +129,22 @@ class LexicalIndex:
     def scores(self, query: str) -> Scores:
         """BM25 of every text, `[n]`; 0 where no word of the query occurs. A misspelt one counts as the one meant."""
         return self._scores([self._meant(token) for token in tokenize(query)])
+
+    @property
+    def vocabulary(self) -> Iterable[str]:
+        """All words, pairs of characters, codes and part numbers that occur."""
+        return self._model.vocab_dict if self._model else ()
+
+    def places_of(self, token: str) -> Places:
+        """Numbers of the texts in which one of these occurs; a part of the index, not a copy."""
+        number = (
+            self._model.vocab_dict.get(token) if self._model and token else None
+        )  # bm25s adds an empty word
+        if self._model is None or number is None:
+            return NOWHERE
+        first, last = self._model.scores["indptr"][number : number + 2]
+        places: Places = self._model.scores["indices"][first:last]
+        return places
 
     def _meant(self, token: str) -> str:
         """The most frequent known word that an unknown one is a slip of, else the word itself."""

@@ -134,6 +134,7 @@ class Snapshot:
         chunks = tuple(chunk for item in items for chunk in item.chunks)
         phrasings = tuple((item.record.id, phrasing) for item in items for phrasing in item.phrasings)
         products = Products(documents.values())
+        lexical = LexicalIndex(chunk.embedding_text for chunk in chunks)
         return cls(
             items=items,
             documents=documents,
@@ -146,8 +147,8 @@ class Snapshot:
             chunk_vectors=chunk_vectors,
             phrasings=phrasings,
             phrasing_vectors=phrasing_vectors,
-            lexical=LexicalIndex(chunk.embedding_text for chunk in chunks),
-            characters=CharacterIndex(chunk.embedding_text for chunk in chunks),
+            lexical=lexical,
+            characters=CharacterIndex((chunk.embedding_text for chunk in chunks), lexical),
             phrasing_characters=CharacterIndex(phrasing for _, phrasing in phrasings),
             products=products,
             chunk_products=tuple(products.named_in(chunk.embedding_text) for chunk in chunks),

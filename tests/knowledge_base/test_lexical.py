@@ -106,3 +106,24 @@ def test_a_slip_keeps_its_first_letter_and_known_words_are_left_alone():
     assert np.flatnonzero(index.scores("lihgt")).tolist() == [0]
     assert np.flatnonzero(index.scores("slight")).tolist() == []  # not `light`, not `flight`
     assert np.flatnonzero(index.scores("flight")).tolist() == [1]
+
+
+def test_words_of_a_keyword_index_are_not_held_twice_and_say_the_same() -> None:
+    texts = [
+        "怎么重置 Wren One？按住按钮",
+        "退款 café",
+        "The reset button of the router",
+        "",
+        "Refunds and the router",
+    ]
+    alone, beside = CharacterIndex(texts), CharacterIndex(texts, LexicalIndex(texts))
+    for query in ("怎么重置", "reset the router", "café refund", "zzz", ""):
+        np.testing.assert_allclose(beside.coverage(query), alone.coverage(query), atol=1e-6)
+        np.testing.assert_allclose(beside.cosine(query), alone.cosine(query), atol=1e-6)
+
+
+def test_places_are_those_of_the_texts_with_the_word() -> None:
+    index = LexicalIndex(["the router", "a lamp", "routers and lamps"])
+    assert sorted(index.places_of("router")) == [0, 2]
+    assert list(index.places_of("garden")) == []
+    assert list(LexicalIndex([]).places_of("router")) == []
