@@ -90,10 +90,21 @@ def conversations(page: Page) -> Locator:
     return page.locator("#fd-list label")
 
 
+# The end of one animation may begin the next: a message that comes waits, and fades in then.
+_STILL = """async () => {
+    for (let still = 0, looks = 0; still < 3 && looks < 40; looks++) {
+        const going = document.getAnimations().filter(a => a.playState !== 'finished');
+        going.forEach(a => { try { a.finish() } catch { a.cancel() } });
+        still = going.length ? 0 : still + 1;
+        await new Promise(done => setTimeout(done, 50));
+    }
+}"""
+
+
 def violations(page: Page) -> list[str]:
     """Serious and critical findings of axe-core, readable, once nothing is faded because its update is on the way."""
     expect(page.locator(".pending")).to_have_count(0)
-    page.evaluate("document.getAnimations().forEach(a => { try { a.finish() } catch { a.cancel() } })")
+    page.evaluate(_STILL)
     return [
         f"{found['id']}: {node['html'][:200]} {node['any'][0]['message'][:200] if node['any'] else ''}"
         for found in Axe().run(page).response["violations"]
