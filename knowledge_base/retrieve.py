@@ -151,7 +151,7 @@ class Snapshot:
             characters=CharacterIndex((chunk.embedding_text for chunk in chunks), lexical),
             phrasing_characters=CharacterIndex(phrasing for _, phrasing in phrasings),
             products=products,
-            chunk_products=tuple(products.named_in(chunk.embedding_text) for chunk in chunks),
+            chunk_products=products.named_in_each(chunk.embedding_text for chunk in chunks),
             faq_products={e.id: products.named_in("\n".join((*e.all_phrasings, e.answer))) for e in entries},
             pictures=Pictures.of(images, chunks, features_of),
             scopes=Scopes.of(items),

@@ -21,6 +21,8 @@ def test_without_products_nothing_is_named() -> None:
 
 
 def test_texts_that_name_the_same_share_one_set() -> None:
-    assert PRODUCTS.named_in("a Wren Dot") is PRODUCTS.named_in("Wren Dots again")
-    assert PRODUCTS.named_in("a lamp") is PRODUCTS.named_in("a cable")
-    assert Products([]).named_in("a lamp") is Products([]).named_in("a cable")
+    dot, more, lamp, cable = PRODUCTS.named_in_each(["a Wren Dot", "Wren Dots again", "a lamp", "a cable"])
+    assert dot == {"wren dot"}
+    assert dot is more
+    assert lamp is cable
+    assert lamp == frozenset()
