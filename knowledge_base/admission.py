@@ -25,8 +25,8 @@ class Scopes:
     """
 
     distinct: tuple[Scope, ...]
-    of_chunks: npt.NDArray[np.intp]
-    of_phrasings: npt.NDArray[np.intp]
+    of_chunks: npt.NDArray[np.int32]
+    of_phrasings: npt.NDArray[np.int32]
     of_documents: Mapping[str, int]
 
     @classmethod
@@ -36,8 +36,8 @@ class Scopes:
         places = [numbers.setdefault(scope_of(item.record), len(numbers)) for item in items]
         return cls(
             tuple(numbers),
-            np.repeat(np.array(places, np.intp), [len(item.chunks) for item in items]),
-            np.repeat(np.array(places, np.intp), [len(item.phrasings) for item in items]),
+            np.repeat(np.array(places, np.int32), [len(item.chunks) for item in items]),
+            np.repeat(np.array(places, np.int32), [len(item.phrasings) for item in items]),
             {_document_id(item.record): place for item, place in zip(items, places, strict=True)},
         )
 

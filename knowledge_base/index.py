@@ -30,10 +30,11 @@ from knowledge_base.items import Item, Provenance
 from knowledge_base.records import Record, record_from_dict, record_to_dict
 
 SCHEMA_VERSION = 1
-_PAGE_ROWS = 2_000
+_PAGE_ROWS = 500  # Chroma gives vectors as Python floats: 4.6 MB a page, whose room is never given back
 _RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
 _IMAGES = re.compile(rf"images-(.+)-v{SCHEMA_VERSION}")
 _PORTS = {"http": 80, "https": 443}
+_SHARED_WITH_CHUNKS = ("id", "title", "url", "language")
 Content = TypeVar("Content")
 
 
@@ -341,11 +342,13 @@ def _image(row: Mapping[str, Any]) -> StoredImage:
 
 
 def _provenance(metadata: Mapping[str, Any]) -> Provenance:
-    return Provenance(**json.loads(metadata.get("provenance", "{}")))
+    values = json.loads(metadata.get("provenance", "{}"))
+    return Provenance(**{**values, "origin": _shared(values.get("origin", ""))})
 
 
 def _record(metadata: Mapping[str, Any], text: str) -> Record:
     values = json.loads(metadata["record"])
+    values |= {name: _shared(values[name]) for name in _SHARED_WITH_CHUNKS if name in values}
     return record_from_dict({**values, "answer" if "question" in values else "text": text})
 
 
@@ -363,8 +366,13 @@ def _headings(stored: str) -> tuple[str, ...]:
 
 
 def _shared(value: Any) -> Any:
-    """What all passages of a document have in common is there once."""
-    return sys.intern(value) if isinstance(value, str) else value
+    """What all passages of a document have in common is there once, and so are the offsets that many begin at."""
+    return sys.intern(value) if isinstance(value, str) else _shared_number(value)
+
+
+@lru_cache(maxsize=4096)
+def _shared_number(value: int) -> int:
+    return value
 
 
 def _phrasing(row: Mapping[str, Any]) -> str:

@@ -187,7 +187,8 @@ def _together(items: Iterable[Item], dimension: int) -> tuple[tuple[Item, ...], 
     at, said = 0, 0
     for item in ordered:
         to, until = at + len(item.chunks), said + len(item.phrasings)
-        found.append(replace(item, chunk_vectors=chunks[at:to], phrasing_vectors=phrasings[said:until]))
+        spoken = phrasings[said:until] if item.phrasings else none  # a view takes 112 bytes
+        found.append(replace(item, chunk_vectors=chunks[at:to], phrasing_vectors=spoken))
         at, said = to, until
     return tuple(found), chunks, phrasings
 
@@ -226,9 +227,10 @@ class Retriever:
 
         The question, the screen's text, and the codes and part numbers in both rank the passages separately, and the
         rankings are fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a
-        question the screen's text takes its place. Passages with an image that surely shows the same screen make one
-        more ranking, which outweighs the others where there is no question, and those with one like it make another;
-        for a screen without words, one that is only more like it than all others is enough.
+        question the screen's text takes its place, and its words weigh more than its sense. Passages with an image
+        that surely shows the same screen make one more ranking, which outweighs the others where there is no question,
+        and those with one like it make another; for a screen without words, one that is only more like it than all
+        others is enough.
 
         Args:
             query: The customer's question, may be empty.
@@ -257,6 +259,8 @@ class Retriever:
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
+        if not question:
+            weights["dense"] = self._settings.screen_dense_weight
         same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}

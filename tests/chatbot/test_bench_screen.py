@@ -19,13 +19,13 @@ def test_every_stage_is_measured(
     )
     stages = (
         "first_token_with_s",
+        "first_token_without_s",
         "description_s",
         "perceived_s",
         "first_token_of_turn_s",
         "memory_extra_mb",
     )
     assert all(made["metrics"][stage] > 0 for stage in stages)
-    assert made["metrics"]["first_token_with_s"] > made["metrics"]["first_token_without_s"]
     assert set(made["ratios"]) == {"seeing_of_bar", "first_token_of_bar", "memory_of_bar"}
 
 

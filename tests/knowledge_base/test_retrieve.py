@@ -1,3 +1,4 @@
+import json
 import threading
 
 import pytest
@@ -115,6 +116,19 @@ def test_a_faq_answer_is_a_passage_too_and_cites_its_article(knowledge_base):
 def test_a_screen_alone_is_a_question(knowledge_base):
     result = knowledge_base.retrieve("", extra="Sign in failed\nWR-104\nOK  Cancel")
     assert "WR-104" in result.chunks[0].chunk.embedding_text
+
+
+def test_the_rare_words_of_a_screen_outweigh_its_menus(open_knowledge_base, tmp_path):
+    shared = "menu tools view help file edit"
+    texts = {"menus": shared, "telemetry": "telemetry off: nothing sent"}
+    texts |= {f"other-{i}": f"{shared} and much else: parcel, red lamp, days until device {i} returns, who pays, how long" for i in range(8)}
+    rows = [json.dumps({"id": key, "title": key, "text": text}) for key, text in texts.items()]
+    (tmp_path / "articles.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    small = open_knowledge_base()
+    small.add_path(tmp_path / "articles.jsonl")
+    screen = f"{shared} telemetry off nothing sent"
+    assert found(small.retrieve("", extra=screen))[0] == "telemetry"
+    assert found(small.retrieve(screen))[0] == "menus"
 
 
 def test_a_code_on_the_screen_outweighs_a_vague_question(knowledge_base):
