@@ -31,6 +31,8 @@ _ASKS = re.compile(
     r"|may|please)\b",
     re.IGNORECASE,
 )
+_LONG_WORD_CHARS = 4  # in Title Case shorter ones may be small
+_MOST_KEYWORDS = 3
 _HEADING = re.compile(r"[\"'(]?[A-Z0-9].*[^.?!]$")
 
 
@@ -113,11 +115,25 @@ def chosen(likely: Sequence[float], similarities: Sequence[float], weight: float
 
 
 def is_heading(question: str) -> bool:
-    """Whether a question is worded like a heading: a capital first, no full stop, no question word, no first person."""
+    """Whether a question is worded like a heading and not as people ask.
+
+    It begins with a capital, ends without a stop, begins with no question word unless in Title Case, and speaks of
+    nobody. One to three words that all carry meaning are keywords, whose capital is the telephone's, unless in Title
+    Case.
+    """
     text = question.strip()
-    if not _HEADING.match(text) or "\n" in text:
+    if not _HEADING.match(text) or "\n" in text or _PERSONAL.search(text):
         return False
-    return not _ASKS.match(text) and not _PERSONAL.search(text)
+    return _is_title_case(text) or not (_ASKS.match(text) or _are_keywords(text))
+
+
+def _is_title_case(text: str) -> bool:
+    long = [word for word in text.split() if len(word) >= _LONG_WORD_CHARS]
+    return len(long) > 1 and all(word[0].isupper() for word in long)
+
+
+def _are_keywords(text: str) -> bool:
+    return len(content_words(text)) == len(words(text)) <= _MOST_KEYWORDS
 
 
 def log_odds(probability: float) -> float:

@@ -260,7 +260,8 @@ class Retriever:
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
         if not question:
-            weights["dense"] = self._settings.screen_dense_weight
+            weights["bm25"] = self._settings.screen_bm25_weight
+            weights["image"] += self._settings.screen_bm25_weight
         same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}

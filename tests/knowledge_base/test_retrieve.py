@@ -121,7 +121,10 @@ def test_a_screen_alone_is_a_question(knowledge_base):
 def test_the_rare_words_of_a_screen_outweigh_its_menus(open_knowledge_base, tmp_path):
     shared = "menu tools view help file edit"
     texts = {"menus": shared, "telemetry": "telemetry off: nothing sent"}
-    texts |= {f"other-{i}": f"{shared} and much else: parcel, red lamp, days until device {i} returns, who pays, how long" for i in range(8)}
+    texts |= {
+        f"other-{i}": f"{shared} and much else: parcel, red lamp, days until device {i} returns, who pays, how long"
+        for i in range(8)
+    }
     rows = [json.dumps({"id": key, "title": key, "text": text}) for key, text in texts.items()]
     (tmp_path / "articles.jsonl").write_text("\n".join(rows), encoding="utf-8")
     small = open_knowledge_base()
