@@ -259,9 +259,8 @@ class Retriever:
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
         weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
-        if not question:
-            weights["bm25"] = self._settings.screen_bm25_weight
-            weights["image"] += self._settings.screen_bm25_weight
+        if not question:  # images keep their weight against all that is written on the screen
+            weights |= dict.fromkeys(("dense", "codes"), self._settings.screen_dense_weight)
         same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}

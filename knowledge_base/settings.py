@@ -24,9 +24,9 @@ class KnowledgeBaseSettings(BaseModel):
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
-    screen_bm25_weight: float = Field(3.0, ge=0, le=10)
-    """The same for a screenshot without a question: of the many words on a screen few matter, and which, their rarity
-    tells better than the embedder does."""
+    screen_dense_weight: float = Field(0.23, ge=0, le=10)
+    """Weight of the embedder's ranking and of codes for a screenshot without a question, instead of 1: of the many words
+    on a screen few matter, and which, their rarity tells better."""
     reranker: str = ""
     """Cross-encoder that looks again at the best passages: local folder or hub id (sentence-transformers format, one
     label); none when unset. It runs in torch and costs memory and, for each question, time."""
