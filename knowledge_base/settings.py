@@ -25,8 +25,8 @@ class KnowledgeBaseSettings(BaseModel):
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's."""
     screen_dense_weight: float = Field(0.23, ge=0, le=10)
-    """Weight of the embedder's ranking and of codes for a screenshot without a question, instead of 1: of many words on a
-    screen few matter, and which, their rarity tells better."""
+    """Weight of the embedder's ranking and of codes for a screenshot without a question, instead of 1: of many words
+    on a screen few matter, and which, their rarity tells better."""
     reranker: str = ""
     """Cross-encoder that looks again at the best passages: local folder or hub id (sentence-transformers format, one
     label); none when unset. It runs in torch and costs memory and, for each question, time."""
