@@ -30,7 +30,7 @@ from knowledge_base.items import Item, Provenance
 from knowledge_base.records import Record, record_from_dict, record_to_dict
 
 SCHEMA_VERSION = 1
-_PAGE_ROWS = 500  # Chroma gives vectors as Python floats: 4.6 MB a page, whose room is never given back
+_PAGE_ROWS = 500  # Chroma gives vectors as Python floats: 4.6 MB a page, much of whose room stays
 _RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
 _IMAGES = re.compile(rf"images-(.+)-v{SCHEMA_VERSION}")
 _PORTS = {"http": 80, "https": 443}
