@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from knowledge_base.documents import Chunk, Document
+from knowledge_base.passages import Cut, passage
 
 CountTokens = Callable[[str], int]
 Span = tuple[int, int]
@@ -74,7 +75,7 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int, overla
         room = max(max_tokens - heading_tokens, max_tokens // 2)
         units = list(_units(blocks, _Ruler(document.text, count_tokens, room)))
         found += [(span, heading_path) for span in _packed(units, room, overlap_tokens)]
-    return [_chunk(document, number, span, path) for number, (span, path) in enumerate(found)]
+    return [passage(document, number, Cut(*span, path)) for number, (span, path) in enumerate(found)]
 
 
 def windows(text: str, count_tokens: CountTokens, max_tokens: int) -> list[str]:
@@ -82,21 +83,6 @@ def windows(text: str, count_tokens: CountTokens, max_tokens: int) -> list[str]:
     block = [_Block(*span) for span in _trimmed(text, (0, len(text)))]
     units = list(_units(block, _Ruler(text, count_tokens, max_tokens)))
     return [text[slice(*span)] for span in _packed(units, max_tokens, 0)]
-
-
-def _chunk(document: Document, number: int, span: Span, heading_path: tuple[str, ...]) -> Chunk:
-    return Chunk(
-        id=f"{document.id}#{number}",
-        document_id=document.id,
-        title=document.title,
-        text=document.text[slice(*span)],
-        start=span[0],
-        end=span[1],
-        heading_path=heading_path,
-        url=document.url,
-        language=document.language,
-        page=document.page_at(span[0]),
-    )
 
 
 def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Block]]]:

@@ -63,7 +63,7 @@ class Pictures:
         """Ties images to the passages they stand in."""
         images = tuple(images)
         by_document: dict[str, list[Chunk]] = defaultdict(list)
-        for chunk in chunks:
+        for chunk in chunks if images else ():
             by_document[chunk.document_id].append(chunk)
         vectors = np.stack([image.vector for image in images]) if images else np.zeros((0, 1), np.float32)
         return cls(

@@ -27,14 +27,14 @@ from knowledge_base.embed_backends import Vectors
 from knowledge_base.errors import IndexUnavailableError
 from knowledge_base.images import StoredImage
 from knowledge_base.items import Item, Provenance
-from knowledge_base.records import Record, record_from_dict, record_to_dict
+from knowledge_base.passages import Cut, Passages, cut_of
+from knowledge_base.records import Record, document_of, record_from_dict, record_to_dict
 
 SCHEMA_VERSION = 1
 _PAGE_ROWS = 500  # Chroma gives vectors as Python floats: 4.6 MB a page, much of whose room stays
 _RECORDS = re.compile(rf"records-(.+)-v{SCHEMA_VERSION}")
 _IMAGES = re.compile(rf"images-(.+)-v{SCHEMA_VERSION}")
 _PORTS = {"http": 80, "https": 443}
-_SHARED_WITH_CHUNKS = ("id", "title", "url", "language")
 Content = TypeVar("Content")
 
 
@@ -45,6 +45,16 @@ class _Row(Generic[Content]):
     number: int
     content: Content
     vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A record as it lies there, and what its passages are cut from."""
+
+    record: Record
+    revision: str
+    provenance: Provenance
+    document: Document
 
 
 class Index:
@@ -122,11 +132,11 @@ class Index:
     def load(self) -> dict[str, Item]:
         """Every stored item by key, in order of key."""
         with self._using("cannot be read"):
-            records = {row["id"]: row for row in _pages(self._records, ["documents", "metadatas"])}
-            chunks = self._rows(self._chunks, records, _chunk)
+            records = {row["id"]: _stored(row) for row in _pages(self._records, ["documents", "metadatas"])}
+            cuts = self._rows(self._chunks, records, _cut)
             phrasings = self._rows(self._phrasings, records, _phrasing)
         return {
-            key: self._item(records.pop(key), chunks.pop(key, []), phrasings.pop(key, []))
+            key: self._item(records.pop(key), cuts.pop(key, []), phrasings.pop(key, []))
             for key in sorted(records)
         }
 
@@ -246,7 +256,10 @@ class Index:
             self._close()
 
     def _rows(
-        self, collection: Any, records: Mapping[str, Any], content: Callable[[Mapping[str, Any]], Content]
+        self,
+        collection: Any,
+        records: Mapping[str, _Stored],
+        content: Callable[[Mapping[str, Any], Document], Content],
     ) -> dict[str, list[_Row[Content]]]:
         """Rows by item, in order, of the revisions that the records name.
 
@@ -255,20 +268,22 @@ class Index:
         found: dict[str, list[_Row[Content]]] = {}
         for row in _pages(collection, ["documents", "metadatas", "embeddings"]):
             key, metadata = row["metadata"]["item"], row["metadata"]
-            if key in records and records[key]["metadata"]["revision"] == metadata["revision"]:
+            stored = records.get(key)
+            if stored and stored.revision == metadata["revision"]:
                 vector = np.asarray(row["embedding"], np.float32)
-                found.setdefault(sys.intern(key), []).append(_Row(metadata["number"], content(row), vector))
+                kept = _Row(metadata["number"], content(row, stored.document), vector)
+                found.setdefault(sys.intern(key), []).append(kept)
         return {key: sorted(rows, key=lambda row: row.number) for key, rows in found.items()}
 
-    def _item(self, stored: Mapping[str, Any], chunks: list[_Row[Chunk]], phrasings: list[_Row[str]]) -> Item:
+    def _item(self, stored: _Stored, cuts: list[_Row[Cut | Chunk]], phrasings: list[_Row[str]]) -> Item:
         return Item(
-            record=_record(stored["metadata"], stored["document"]),
-            revision=stored["metadata"]["revision"],
-            chunks=tuple(row.content for row in chunks),
-            chunk_vectors=self._stacked(chunks),
+            record=stored.record,
+            revision=stored.revision,
+            chunks=Passages(stored.document, (row.content for row in cuts)),
+            chunk_vectors=self._stacked(cuts),
             phrasings=tuple(row.content for row in phrasings),
             phrasing_vectors=self._stacked(phrasings),
-            provenance=_provenance(stored["metadata"]),
+            provenance=stored.provenance,
         )
 
     def _stacked(self, rows: Sequence[_Row[Any]]) -> Vectors:
@@ -343,21 +358,28 @@ def _image(row: Mapping[str, Any]) -> StoredImage:
 
 def _provenance(metadata: Mapping[str, Any]) -> Provenance:
     values = json.loads(metadata.get("provenance", "{}"))
-    return Provenance(**{**values, "origin": _shared(values.get("origin", ""))})
+    return Provenance(**{**values, "origin": sys.intern(values.get("origin", ""))})
 
 
 def _record(metadata: Mapping[str, Any], text: str) -> Record:
     values = json.loads(metadata["record"])
-    values |= {name: _shared(values[name]) for name in _SHARED_WITH_CHUNKS if name in values}
+    values["language"] = sys.intern(values.get("language", "en"))
     return record_from_dict({**values, "answer" if "question" in values else "text": text})
 
 
-def _chunk(row: Mapping[str, Any]) -> Chunk:
+def _stored(row: Mapping[str, Any]) -> _Stored:
+    metadata = row["metadata"]
+    record = _record(metadata, row["document"])
+    return _Stored(record, metadata["revision"], _provenance(metadata), document_of(record))
+
+
+def _cut(row: Mapping[str, Any], document: Document) -> Cut | Chunk:
     metadata = row["metadata"]
     values = {f.name: metadata[f.name] for f in fields(Chunk) if f.name in metadata}
-    common = {name: _shared(value) for name, value in values.items() if name != "id"}
+    shared = {name: _shared_number(values[name]) for name in ("start", "end")}
     headings = _headings(values["heading_path"])
-    return Chunk(**{**values, **common, "heading_path": headings}, text=row["document"])
+    chunk = Chunk(**{**values, **shared, "heading_path": headings}, text=row["document"])
+    return cut_of(document, metadata["number"], chunk)
 
 
 @lru_cache(maxsize=256)
@@ -365,17 +387,13 @@ def _headings(stored: str) -> tuple[str, ...]:
     return tuple(map(sys.intern, json.loads(stored)))
 
 
-def _shared(value: Any) -> Any:
-    """What all passages of a document have in common is there once, and so are the offsets that many begin at."""
-    return sys.intern(value) if isinstance(value, str) else _shared_number(value)
-
-
 @lru_cache(maxsize=4096)
 def _shared_number(value: int) -> int:
+    """Many passages begin and end at the same places."""
     return value
 
 
-def _phrasing(row: Mapping[str, Any]) -> str:
+def _phrasing(row: Mapping[str, Any], _document: Document) -> str:
     return str(row["document"])
 
 

@@ -15,15 +15,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from knowledge_base.chunk import chunk
-from knowledge_base.documents import Chunk, Document, FaqEntry
+from knowledge_base.documents import Chunk, FaqEntry
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.errors import DocumentError
 from knowledge_base.files import SourceFile, Walk
 from knowledge_base.index import SCHEMA_VERSION, Index
 from knowledge_base.items import Item, Provenance, key_of
 from knowledge_base.parse import PARSER_VERSION, Parsed
+from knowledge_base.passages import Passages
 from knowledge_base.read_file import FileReader, hash_of
-from knowledge_base.records import Record, record_to_dict
+from knowledge_base.records import Record, document_of, record_to_dict
 from knowledge_base.report import IngestReport, Progress, Run
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.website.records import as_page
@@ -273,7 +274,7 @@ class Ingestor:
             Item(
                 record=cut.record,
                 revision=self._revision(cut.record),
-                chunks=cut.chunks,
+                chunks=Passages.of(document_of(cut.record), cut.chunks),
                 chunk_vectors=of_chunks[chunk_end - len(cut.chunks) : chunk_end],
                 phrasings=group,
                 phrasing_vectors=of_phrasings[phrasing_end - len(group) : phrasing_end],
@@ -285,10 +286,12 @@ class Ingestor:
         ]
 
     def _chunks(self, record: Record) -> list[Chunk]:
-        document = record if isinstance(record, Document) else record.as_document
         settings = self._settings
         return chunk(
-            document, self._embedder.count_tokens, settings.chunk_tokens, settings.chunk_overlap_tokens
+            document_of(record),
+            self._embedder.count_tokens,
+            settings.chunk_tokens,
+            settings.chunk_overlap_tokens,
         )
 
     def _revision(self, record: Record) -> str:

@@ -1,5 +1,6 @@
 """What is stored and searched: a record with its passages, phrasings and their vectors, and where it came from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knowledge_base.documents import Chunk, Document
@@ -56,7 +57,7 @@ class Item:
 
     record: Record
     revision: str
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     chunk_vectors: Vectors
     phrasings: tuple[str, ...]
     phrasing_vectors: Vectors

@@ -9,6 +9,11 @@ from knowledge_base.documents import Document, FaqEntry
 Record = Document | FaqEntry
 
 
+def document_of(record: Record) -> Document:
+    """What a record's passages are cut from: a FAQ entry's are of its question and answer."""
+    return record if isinstance(record, Document) else record.as_document
+
+
 def record_to_dict(record: Record) -> dict[str, Any]:
     """A record as values that JSON knows; a document's pages and a FAQ entry's metadata only where it has some."""
     values = asdict(record)

@@ -33,6 +33,7 @@ from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.items import Item
 from knowledge_base.lexical import LexicalIndex, Scores, codes, words_of
 from knowledge_base.lexical_similarity import CharacterIndex
+from knowledge_base.passages import AllPassages
 from knowledge_base.products import Products
 from knowledge_base.ranking import best
 from knowledge_base.rerank import Reranker
@@ -40,6 +41,7 @@ from knowledge_base.scope import FOR_CUSTOMERS, Filters, scope_of
 from knowledge_base.sections import section_around
 from knowledge_base.settings import KnowledgeBaseSettings
 from knowledge_base.text import guess_language, is_east_asian
+from knowledge_base.word_pairs import pair_scores
 
 Places = npt.NDArray[np.intp]
 _MAX_FAQ_MATCHES = 5
@@ -106,7 +108,7 @@ class Snapshot:
     documents: Mapping[str, Document]
     faq: Mapping[str, FaqEntry]
     faq_codes: Mapping[str, frozenset[str]]
-    chunks: tuple[Chunk, ...]
+    chunks: Sequence[Chunk]
     chunk_vectors: Vectors
     phrasings: tuple[tuple[str, str], ...]
     phrasing_vectors: Vectors
@@ -131,7 +133,7 @@ class Snapshot:
         items, chunk_vectors, phrasing_vectors = _together(items, dimension)
         documents = {item.record.id: item.record for item in items if isinstance(item.record, Document)}
         entries = [item.record for item in items if isinstance(item.record, FaqEntry)]
-        chunks = tuple(chunk for item in items for chunk in item.chunks)
+        chunks = AllPassages(item.chunks for item in items)
         phrasings = tuple((item.record.id, phrasing) for item in items for phrasing in item.phrasings)
         products = Products(documents.values())
         lexical = LexicalIndex(chunk.embedding_text for chunk in chunks)
@@ -163,6 +165,16 @@ class Snapshot:
             entry = self.faq.get(document_id.removeprefix(FAQ_PREFIX))
             return entry.as_document if entry else None
         return self.documents.get(document_id)
+
+    def places(self, document_ids: AbstractSet[str]) -> dict[str, int]:
+        """Where the passages of some documents stand in `chunks`, by passage id."""
+        found: dict[str, int] = {}
+        at = 0
+        for item in self.items:
+            if item.record.id in document_ids:
+                found |= {chunk.id: at + i for i, chunk in enumerate(item.chunks)}
+            at += len(item.chunks)
+        return found
 
     @cached_property
     def answers(self) -> tuple[Places, Places, Places]:
@@ -227,10 +239,10 @@ class Retriever:
 
         The question, the screen's text, and the codes and part numbers in both rank the passages separately, and the
         rankings are fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a
-        question the screen's text takes its place, and its words weigh more than its sense. Passages with an image
-        that surely shows the same screen make one more ranking, which outweighs the others where there is no question,
-        and those with one like it make another; for a screen without words, one that is only more like it than all
-        others is enough.
+        question the screen's text takes its place: its words weigh more than its sense, and as much as they the words
+        that stand side by side on it and in a passage. Passages with an image that surely shows the same screen make
+        one more ranking, which outweighs the others where there is no question, and those with one like it make
+        another; for a screen without words, one that is only more like it than all others is enough.
 
         Args:
             query: The customer's question, may be empty.
@@ -257,12 +269,14 @@ class Retriever:
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
-        weights = dict.fromkeys(("bm25", "screen_bm25"), self._settings.bm25_weight)
+        weights = dict.fromkeys(("bm25", "screen_bm25", "word_pairs"), self._settings.bm25_weight)
         weights["image"] = self._settings.image_weight
         if not question:  # images keep their weight against all that is written on the screen
             weights |= dict.fromkeys(("dense", "codes"), self._settings.screen_dense_weight)
         same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
+        if not question:
+            rankings["word_pairs"] = self._by_word_pairs(snapshot, main, rankings)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
         fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
@@ -339,6 +353,14 @@ class Retriever:
             scores |= {"screen_dense": beside.ranking, "screen_bm25": beside.bm25}
         return {name: self._ranked(np.where(admitted, values, 0)) for name, values in scores.items()}
 
+    def _by_word_pairs(
+        self, snapshot: Snapshot, screen: str, rankings: Mapping[str, Sequence[str]]
+    ) -> list[str]:
+        """Of what the other rankings found: an index of all pairs would be larger than that of words."""
+        found = list(dict.fromkeys(place for ranking in rankings.values() for place in ranking))
+        scores = pair_scores(screen, [snapshot.chunks[int(place)].embedding_text for place in found])
+        return [found[i] for i in best(scores, self._settings.candidates)]
+
     def _look(self, snapshot: Snapshot, text: str) -> "_Sight":
         bm25 = snapshot.lexical.scores(text)
         if not text:  # a screenshot without words
@@ -398,8 +420,7 @@ def _with_images(
         matches: Those worth showing, best first.
     """
     near = [match for match in matches if match.chunk_id]
-    wanted = {match.chunk_id for match in near}
-    places = {chunk.id: i for i, chunk in enumerate(snapshot.chunks) if chunk.id in wanted} if near else {}
+    places = snapshot.places({match.document_id for match in near})
     sure = max(MIN_SAME, near[0].score - SIBLING_GAP) if near else MIN_SAME
     same: dict[int, float] = {}
     alike: dict[int, float] = {}
