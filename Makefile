@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 STAMP_DEV := $(VENV)/.installed-dev
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test lint types fast models-test browser-test install dev clean
 
@@ -29,7 +30,7 @@ test: $(STAMP_DEV) lint types
 	sh tests/install_chromium.sh
 	sh tests/install_postgres.sh
 	$(BIN)/frontdesk models fetch --default
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 lint: $(STAMP_DEV)
 	$(BIN)/ruff check .

@@ -17,6 +17,16 @@ hypothesis.settings.load_profile("frontdesk")
 os.environ.setdefault("FRONTDESK_KNOWLEDGE_BASE__IMAGES", "false")
 """Servers that tests start would read the example company's images beside the tests; those about images say so."""
 
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""Processes that run tests side by side: they share the cores, for threads that wait for each other are slow."""
+
+if WORKERS > 1:
+    for variable in ("FRONTDESK_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+for variable in ("COLUMNS", "LINES"):  # what loads readline says them to all that comes after
+    os.environ.pop(variable, None)
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 
