@@ -237,12 +237,13 @@ class Retriever:
     ) -> RetrievalResult:
         """Passages and FAQ entries for a question and for what a screenshot shows.
 
-        The question, the screen's text, and the codes and part numbers in both rank the passages separately, and the
-        rankings are fused, keywords with a little less weight. A code counts twice, for BM25 finds it too. Without a
-        question the screen's text takes its place: its words weigh more than its sense, and as much as they the words
-        that stand side by side on it and in a passage. Passages with an image that surely shows the same screen make
-        one more ranking, which outweighs the others where there is no question, and those with one like it make
-        another; for a screen without words, one that is only more like it than all others is enough.
+        The question, the screen's text, the words that stand side by side on the screen, and the codes and part numbers
+        in both rank the passages separately, and the rankings are fused: keywords with a little less weight, and the
+        words side by side, beside a question, with half of that. A code counts twice, for BM25 finds it too. Without a
+        question the screen's text takes its place, and its words weigh more than its sense. Passages with an image that
+        surely shows the same screen make one more ranking, which outweighs the others where there is no question, and
+        those with one like it make another; for a screen without words, one that is only more like it than all others
+        is enough.
 
         Args:
             query: The customer's question, may be empty.
@@ -269,16 +270,12 @@ class Retriever:
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
-        weights = dict.fromkeys(("bm25", "screen_bm25", "word_pairs"), self._settings.bm25_weight)
-        weights["image"] = self._settings.image_weight
-        if not question:  # images keep their weight against all that is written on the screen
-            weights |= dict.fromkeys(("dense", "codes"), self._settings.screen_dense_weight)
         same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
-        if not question:
-            rankings["word_pairs"] = self._by_word_pairs(snapshot, main, rankings)
+        if shown := side if question else main:
+            rankings["word_pairs"] = self._by_word_pairs(snapshot, shown, rankings)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
-        fused = fuse_rankings(rankings, self._settings.rrf_k, weights)
+        fused = fuse_rankings(rankings, self._settings.rrf_k, self._weights(is_asked=bool(question)))
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
         fit = partial(_fit, snapshot, is_east_asian(language), meant)
@@ -295,6 +292,18 @@ class Retriever:
             snapshot, np.where(admitted.phrasings, seen.phrasings, _LEFT_OUT), asked, meant, language
         )
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
+
+    def _weights(self, *, is_asked: bool) -> dict[str, float]:
+        """Of the rankings that do not count 1."""
+        words, dense = self._settings.bm25_weight, self._settings.screen_dense_weight
+        weights = dict.fromkeys(("bm25", "screen_bm25", "word_pairs"), words)
+        weights["image"] = self._settings.image_weight
+        if is_asked:
+            return weights | {"word_pairs": words / 2}  # the question tells what of the screen matters
+        return weights | {
+            "dense": dense,
+            "codes": dense,
+        }  # images keep theirs against all that is written there
 
     def _ordered(
         self,
