@@ -239,11 +239,11 @@ class Retriever:
 
         The question, the screen's text, the words that stand side by side on the screen, and the codes and part numbers
         in both rank the passages separately, and the rankings are fused: keywords with a little less weight, and the
-        words side by side, beside a question, with half of that. A code counts twice, for BM25 finds it too. Without a
-        question the screen's text takes its place, and its words weigh more than its sense. Passages with an image that
-        surely shows the same screen make one more ranking, which outweighs the others where there is no question, and
-        those with one like it make another; for a screen without words, one that is only more like it than all others
-        is enough.
+        words side by side with less, the more the question says by itself. A code counts twice, for BM25 finds it too.
+        Without a question the screen's text takes its place, and its words weigh more than its sense. Passages with an
+        image that surely shows the same screen make one more ranking, which outweighs the others where there is no
+        question, and those with one like it make another; for a screen without words, one that is only more like it
+        than all others is enough.
 
         Args:
             query: The customer's question, may be empty.
@@ -272,10 +272,11 @@ class Retriever:
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
         same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
+        sure = float(seen.dense.max(where=admitted.chunks, initial=0))
         if shown := side if question else main:
             rankings["word_pairs"] = self._by_word_pairs(snapshot, shown, rankings)
         rankings |= {"image": [str(i) for i in same], "image_like": [str(i) for i in alike]}
-        fused = fuse_rankings(rankings, self._settings.rrf_k, self._weights(is_asked=bool(question)))
+        fused = fuse_rankings(rankings, self._settings.rrf_k, self._weights(sure if question else None))
         language = guess_language(main) if main or not same else snapshot.chunks[next(iter(same))].language
         meant = snapshot.products.named_in(main)
         fit = partial(_fit, snapshot, is_east_asian(language), meant)
@@ -293,13 +294,18 @@ class Retriever:
         )
         return RetrievalResult(query, chunks, faq, matches[:_MAX_IMAGE_MATCHES])
 
-    def _weights(self, *, is_asked: bool) -> dict[str, float]:
-        """Of the rankings that do not count 1."""
+    def _weights(self, sure: float | None) -> dict[str, float]:
+        """Of the rankings that do not count 1.
+
+        Args:
+            sure: Similarity of the passage that is nearest to the question, in [0, 1]; None without a question. The
+                less a question says by itself (`What is this?`), the more the screen beside it does.
+        """
         words, dense = self._settings.bm25_weight, self._settings.screen_dense_weight
         weights = dict.fromkeys(("bm25", "screen_bm25", "word_pairs"), words)
         weights["image"] = self._settings.image_weight
-        if is_asked:
-            return weights | {"word_pairs": words / 2}  # the question tells what of the screen matters
+        if sure is not None:
+            return weights | {"word_pairs": words * max(0.0, 1 - sure)}
         return weights | {
             "dense": dense,
             "codes": dense,

@@ -24,7 +24,7 @@ class KnowledgeBaseSettings(BaseModel):
     """Constant k of reciprocal rank fusion: a larger one flattens the ranks."""
     bm25_weight: float = Field(0.7, ge=0, le=10)
     """Weight of the keyword ranking in the fusion, against 1 for the embedder's; also of the ranking by words that
-    stand side by side on a screenshot, half of it beside a question."""
+    stand side by side on a screenshot, less of it beside a question that says much by itself."""
     screen_dense_weight: float = Field(0.23, ge=0, le=10)
     """Weight of the embedder's ranking and of codes for a screenshot without a question, instead of 1: of many words
     on a screen few matter, and which, their rarity tells better."""

@@ -17,6 +17,19 @@ YESTERDAY = (date.today() - timedelta(days=1)).isoformat()
 TODAY = date.today().isoformat()
 
 
+class Today(date):
+    """The day on which the tests were collected, also after midnight."""
+
+    @classmethod
+    def today(cls) -> date:
+        return date.fromisoformat(TODAY)
+
+
+@pytest.fixture(autouse=True)
+def _one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("knowledge_base.scope.date", Today)
+
+
 def article(
     folder: Path, name: str, text: str = "To reset the router hold the button.", **facts: str
 ) -> None:
