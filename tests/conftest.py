@@ -29,6 +29,16 @@ for variable in ("COLUMNS", "LINES"):  # what loads readline says them to all th
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+FIGURES = "figures"
+"""The property under which a test records what is told at the end of the run, also by another process."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tells what tests have measured."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, told in report.user_properties:
+            if name == FIGURES:
+                terminalreporter.write_line(f"\n{report.nodeid}\n{told}")
 
 
 @dataclass(frozen=True)

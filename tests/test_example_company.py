@@ -1,7 +1,7 @@
 """The main job with the real default models: the example company's questions, screenshots and voice notes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from chatbot.messages import Done, Message
 from chatbot.services import Services
 from chatbot.settings import Settings
-from tests.conftest import EXAMPLES, ModelFiles
+from tests.conftest import EXAMPLES, FIGURES, ModelFiles
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(1800)]
 CLAIMS_NOTHING = ("decline", "refuse", "clarify")
@@ -43,7 +43,7 @@ def cited(services: Services, done: Done) -> set[str]:
 
 
 def test_every_typed_question_and_the_rates_that_the_readme_promises(
-    services: Services, capsys: pytest.CaptureFixture[str]
+    services: Services, record_property: Callable[[str, object], None]
 ) -> None:
     rows = lines(EXAMPLES / "questions.jsonl")
     answerable = [row for row in rows if row["relevant"]]
@@ -66,11 +66,11 @@ def test_every_typed_question_and_the_rates_that_the_readme_promises(
         declined += done.decision in CLAIMS_NOTHING
         if done.decision not in CLAIMS_NOTHING:
             wrong.append(f"{row['question']!r} → {done.text[:80]!r}")
-    with capsys.disabled():
-        print(f"\nanswered {answered}/{len(answerable)}, asked back {asked_back}, "
-              f"right source cited {right}/{len(answerable)}, "
-              f"unanswerable declined {declined}/{len(unanswerable)}")  # fmt: skip
-        print("\n".join([*misses, *wrong]))
+    rates = (
+        f"answered {answered}/{len(answerable)}, asked back {asked_back}, "
+        f"right source cited {right}/{len(answerable)}, unanswerable declined {declined}/{len(unanswerable)}"
+    )
+    record_property(FIGURES, "\n".join([rates, *misses, *wrong]))
     assert len(answerable) == 110
     assert len(unanswerable) == 40
     assert right / len(answerable) >= 0.65
@@ -78,7 +78,7 @@ def test_every_typed_question_and_the_rates_that_the_readme_promises(
 
 
 def test_every_screenshot_leads_to_its_article(
-    services: Services, capsys: pytest.CaptureFixture[str]
+    services: Services, record_property: Callable[[str, object], None]
 ) -> None:
     rows = lines(EXAMPLES / "screenshots" / "screenshots.jsonl")
     hits = []
@@ -87,14 +87,13 @@ def test_every_screenshot_leads_to_its_article(
         attachment = services.attachments.add(path, path.name)
         done = ask(services, Message(row["text"], (attachment,)))
         hits.append(bool(cited(services, done) & set(row["relevant"])))
-    with capsys.disabled():
-        print(f"\nscreenshots answered from the right article: {sum(hits)}/{len(hits)}")
+    record_property(FIGURES, f"screenshots answered from the right article: {sum(hits)}/{len(hits)}")
     assert len(hits) == 12
     assert sum(hits) >= 10
 
 
 def test_every_voice_note_leads_to_its_article(
-    services: Services, capsys: pytest.CaptureFixture[str]
+    services: Services, record_property: Callable[[str, object], None]
 ) -> None:
     rows = lines(EXAMPLES / "voice" / "voice.jsonl")
     hits = []
@@ -103,8 +102,7 @@ def test_every_voice_note_leads_to_its_article(
         attachment = services.attachments.add(path, path.name)
         done = ask(services, Message("", (attachment,)))
         hits.append(bool(cited(services, done) & set(row["relevant"])))
-    with capsys.disabled():
-        print(f"\nvoice notes answered from the right article: {sum(hits)}/{len(hits)}")
+    record_property(FIGURES, f"voice notes answered from the right article: {sum(hits)}/{len(hits)}")
     assert len(hits) == 12
     assert sum(hits) >= 10
 
