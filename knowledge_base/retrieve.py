@@ -180,8 +180,14 @@ class Snapshot:
     def answers(self) -> tuple[Places, Places, Places]:
         """Passages that are FAQ answers, the place of each one's entry in `faq`, and that of each phrasing's."""
         numbers = {entry_id: number for number, entry_id in enumerate(self.faq)}
-        answering = [i for i, chunk in enumerate(self.chunks) if chunk.document_id.startswith(FAQ_PREFIX)]
-        entries = [numbers[self.chunks[i].document_id.removeprefix(FAQ_PREFIX)] for i in answering]
+        answering: list[int] = []
+        entries: list[int] = []
+        at = 0
+        for item in self.items:
+            if isinstance(item.record, FaqEntry):
+                answering += range(at, at + len(item.chunks))
+                entries += [numbers[item.record.id]] * len(item.chunks)
+            at += len(item.chunks)
         return (
             np.array(answering, np.intp),
             np.array(entries, np.intp),
