@@ -1,5 +1,6 @@
 """Passages of stored documents, each made when it is asked for: kept whole, they would hold every text twice."""
 
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -38,7 +39,27 @@ def cut_of(document: Document, number: int, chunk: Chunk) -> Cut | Chunk:
     return cut if passage(document, number, cut) == chunk else chunk
 
 
-class Passages(Sequence[Chunk]):
+class _Made(Sequence[Chunk]):
+    """Passages by their number, from 0."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, place: int) -> Chunk: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Chunk, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Chunk | tuple[Chunk, ...]:
+        if isinstance(place, slice):
+            return tuple(self[i] for i in range(*place.indices(len(self))))
+        return self._at(range(len(self))[place])
+
+    @abstractmethod
+    def _at(self, number: int) -> Chunk: ...
+
+
+class Passages(_Made):
     """The passages of one document in reading order."""
 
     __slots__ = ("_cuts", "_document")
@@ -60,21 +81,12 @@ class Passages(Sequence[Chunk]):
     def __len__(self) -> int:
         return len(self._cuts)
 
-    @overload
-    def __getitem__(self, place: int) -> Chunk: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Chunk, ...]: ...
-
-    def __getitem__(self, place: int | slice) -> Chunk | tuple[Chunk, ...]:
-        if isinstance(place, slice):
-            return tuple(self[i] for i in range(*place.indices(len(self))))
-        number = range(len(self))[place]
+    def _at(self, number: int) -> Chunk:
         cut = self._cuts[number]
         return cut if isinstance(cut, Chunk) else passage(self._document, number, cut)
 
 
-class AllPassages(Sequence[Chunk]):
+class AllPassages(_Made):
     """The passages of several documents, one after the other."""
 
     def __init__(self, parts: Iterable[Sequence[Chunk]]) -> None:
@@ -84,15 +96,6 @@ class AllPassages(Sequence[Chunk]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, place: int) -> Chunk: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Chunk, ...]: ...
-
-    def __getitem__(self, place: int | slice) -> Chunk | tuple[Chunk, ...]:
-        if isinstance(place, slice):
-            return tuple(self[i] for i in range(*place.indices(len(self))))
-        at = range(len(self))[place]
-        part = bisect_right(self._ends, at)
-        return self._parts[part][at - (self._ends[part - 1] if part else 0)]
+    def _at(self, number: int) -> Chunk:
+        part = bisect_right(self._ends, number)
+        return self._parts[part][number - (self._ends[part - 1] if part else 0)]
