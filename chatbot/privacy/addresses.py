@@ -21,25 +21,44 @@ _STREET_WORDS = frozenset(
     "straße strasse gasse weg allee platz ring ufer damm "
     "via viale piazza corso vicolo largo strada calle avenida avda paseo carrera plaza camino rua "
     "travessa estrada largo praça "
+    "alameda ladeira rodovia viela beco borgo contrada piazzale salita calçada glorieta ronda costanilla "
+    "bulevardul strada aleea calea șoseaua soseaua splaiul intrarea drumul "
     "ul ulica al aleja plac utca u út útja tér krt körút rkp köz sor kapu "
     "ulice náměstí třída trg cesta ulitsa ulitza prospekt pereulok "
     "gata gatan väg vägen gade vej vei veien gränd straat laan plein kade weg gracht "
+    "marg chowk nagar "
     "katu tie kuja polku tänav tee maantee puiestee λεωφόρος οδός leoforos odos".split()
 )
 _CAPITAL_STREET_WORDS = frozenset(
     "way yard rise green wharf view bank end hollow heights park vale field fields farm mill "
-    "cottages common walk wood".split()
+    "cottages common walk wood "
+    "circle circus cove creek crossing dale drove estate estates expressway freeway garden glen haven island isle "
+    "junction knoll knolls lake landing lodge manor meadow meadows mews mount mountain oval overpass passage "
+    "pike pines plain plains prairie ranch ridge river shore shores spring springs spur stream summit throughway "
+    "trace turnpike underpass valley viaduct village well wells".split()
+)
+_STREET_FIRST = frozenset("rue avenue boulevard chemin impasse allée quai place cours route".split())
+_NUMBER_AFTER_COMMA = frozenset(
+    "rua avenida travessa estrada largo praça alameda ladeira rodovia viela beco calçada "
+    "calle avda paseo carrera camino plaza glorieta ronda costanilla "
+    "via viale piazza corso vicolo largo strada borgo contrada piazzale salita".split()
 )
 _SHORT_STREET_WORDS = frozenset("ul str rue út tér krt köz vej vei".split())  # even in small letters
 _BARE_STREET = re.compile(
     r"\b(?:on|at|along|off) (?P<value>(?:[A-Z][^\W\d_]+ ){1,3}"
     r"(?:Street|Avenue|Road|Lane|Boulevard|Drive|Crescent|Terrace))\b(?! [A-Z])"
 )
+_BARE_ROMANCE_STREET = re.compile(
+    r"\b(?:on|at|along|off|to|is|live in) (?P<value>(?i:rue|avenue|boulevard|chemin|impasse|allée|quai|"
+    r"viale|piazza|corso|calle|avenida|paseo|rua|travessa|praça) "
+    r"(?:(?:de|du|des|la|le|les|della|dei|di|da|do|dos|del|los|las) |[dl]['’]){0,3}"
+    r"[A-ZÀ-Þ][^\W\d_]+(?:[ -][A-ZÀ-Þ][^\W\d_]+){0,2})"
+)
 _STREET_ENDINGS = (
     "straße strasse gasse weg platz allee gatan gata vägen väg gränd gade vej vejen vei veien gate "
     "gaten straat laan plein dijk kade gracht "
     "singel hof katu kuja tie polku stræti straeti stígur vegur gerði braut holt terrasse stien "
-    "svingen bakken krogen graben utca"
+    "svingen bakken krogen graben utca str boulevard torget baan"
 ).split()
 _UNIT = frozenset(
     "apt apartment suite ste unit flat floor room rm building bldg block lot top tür wohnung "
@@ -59,6 +78,7 @@ _LEAD = any_of(
     "(?:re)?located (?:at|in)",
     "meet (?:me|you|us|him|her) at",
     "(?:ship|send|deliver|post|mail|sent|delivered|shipped|return|returned)(?: \\w+){0,3} to",
+    "(?:deliver|leave|drop|collect|pick)(?: \\w+){0,3} at",
     "arrived at",
     "moved to",
     "staying at",
@@ -73,8 +93,9 @@ _POSTCODE = Pattern(
     PiiType.POSTCODE,
     re.compile(
         r"(?<![\w-])(?:[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}|[A-Za-z]\d[A-Za-z][ -]?\d[A-Za-z]\d|"
-        r"\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3} \d{2}|"
-        r"\d{4} ?[A-Za-z]{2}|\d{4,6})(?![\w-]|\.\d)"
+        r"[AC-FHKNPRTV-Y]\d[\dWw] ?[AC-FHKNPRTV-Y\d]{4}|[A-Z]{1,2}-\d{4,5}|"
+        r"\d{5}-\d{3,4}|\d{4}-\d{3}|\d{2}-\d{3}|\d{3}[ -]\d{2}|\d{3}-\d{4}|"
+        r"\d{4} ?[A-Za-z]{2}|\d{4,6}|\d{8})(?![\w-]|\.\d)"
     ),
     0.85,
     cue=any_of(
@@ -131,8 +152,9 @@ def find_addresses(text: str, tokens: Sequence[Token]) -> Iterator[PiiSpan]:
             taken = end + 1
             yield PiiSpan(PiiType.ADDRESS, tokens[start].start, tokens[end].end - _closes(tokens[end]), 0.92)
     yield from _corners(text, tokens, walker)
-    for match in _BARE_STREET.finditer(text):
-        yield PiiSpan(PiiType.ADDRESS, *match.span("value"), 0.75)
+    for bare in (_BARE_STREET, _BARE_ROMANCE_STREET):
+        for match in bare.finditer(text):
+            yield PiiSpan(PiiType.ADDRESS, *match.span("value"), 0.75)
 
 
 def _town_postcodes(text: str) -> Iterator[PiiSpan]:
@@ -188,18 +210,30 @@ class _Walker:
     def _numbered_first(self, i: int) -> tuple[int, int] | None:
         if not _is_house_number(self._tokens[i]):
             return None
-        last = i
-        for j in range(i + 1, min(i + 8, len(self._tokens))):
+        last, name = i, self._after_number(i)
+        for j in range(name, min(i + 8, len(self._tokens))):
             token = self._tokens[j]
             if not self._goes_on(j) or not (self._is_name_like(token) or token.is_number):
                 break
             if (
                 self._is_street_word(token)
-                or (j > i + 1 and _is_capital_street_word(token))
+                or (j > name and _is_capital_street_word(token))
                 or (token.is_number and last == i and self._has_rare_name(i + 1, j))
             ):
                 last = j
         return (i, last) if last > i else None
+
+    def _after_number(self, i: int) -> int:
+        """Where the name begins after house number `i`: `57, avenue Anne Caron`, `61/265, Bhargava Street`."""
+        tokens, j = self._tokens, i + 1
+        if j + 1 < len(tokens) and tokens[j].text == "/" and tokens[j + 1].is_number:
+            j += 2
+        if j + 1 < len(tokens) and tokens[j].text == "," and self._goes_on(j + 1):
+            name = [t for t in tokens[j + 1 : j + 4] if t.line == tokens[i].line]
+            begins = bool(name) and name[0].lower in _STREET_FIRST
+            ends = any(t.is_capital and self._is_street_word(t) for t in name[1:])
+            return j + 1 if begins or ends else i + 1
+        return j
 
     def _numbered_last(self, i: int) -> tuple[int, int] | None:
         token = self._tokens[i]
@@ -223,9 +257,15 @@ class _Walker:
                     if _is_house_number(here) and any(self._is_rare(t) for t in self._tokens[i:j])
                     else None
                 )
-            if not self._is_name_like(here):
+            if not self._is_name_like(here) and not (
+                here.text == "," and self._takes_number_after_comma(i, j)
+            ):
                 return None
         return None
+
+    def _takes_number_after_comma(self, i: int, j: int) -> bool:
+        """`Travessa de Tavares, 51`: the Romance way, with the kind of street first."""
+        return j > i + 1 and self._tokens[i].lower in _NUMBER_AFTER_COMMA
 
     def _unit_at(self, i: int) -> tuple[int, int] | None:
         token = self._tokens[i]
@@ -445,7 +485,9 @@ _BOXED = frozenset("box psc cmr fpo apo dpo postfach".split())
 
 def _closes(token: Token) -> bool:
     """A word with a full stop that is no abbreviation."""
-    return token.is_word and token.text.endswith(".") and len(token.text) > 5
+    return (
+        token.is_word and token.text.endswith(".") and len(token.text) > 5 and not token.text.endswith("str.")
+    )
 
 
 def _is_capital_street_word(token: Token) -> bool:

@@ -86,7 +86,11 @@ _PHONE_CUE = any_of(
     "voicemail",
     "line",
 )
-_PHONE_AFTER = re.compile(r"[\s\-–,(]{0,3}(?:office|fax|mobile|cell|home|work|desk|phone)\b", re.IGNORECASE)
+_PHONE_AFTER = re.compile(
+    r"[\s\-–,(]{0,3}(?:(?:is|was) (?:the|my|our|his|her|their|your) (?:new |old )?)?"
+    r"(?:office|fax|mobile|cell|home|work|desk|(?:tele)?phone)\b",
+    re.IGNORECASE,
+)
 _IDENTITY_CUE = any_of(
     r"ssn",
     r"social security(?: number| no\.?| #)?",
@@ -254,7 +258,10 @@ PATTERNS = (
     Pattern(PiiType.PHONE, re.compile(r"(?<![\w.-])0\d(?:[ .\-]\d\d){4}(?![\w-])"), 0.8),
     Pattern(
         PiiType.PHONE,
-        re.compile(r"(?<![\w.-])\(0?\d{1,4}\)[ -]?\d{2,4}[ -]\d{2,4}(?:[ -]?\d{2,4})?(?!\w)"),
+        re.compile(
+            r"(?<![\w.-])(?:\(0?\d{1,4}\)[ -]{0,2}\d{2,4}[ /-]\d{2,4}(?:[ -]?\d{2,4})?|"
+            r"(?:\+\(\d{1,3}\)|\(0\d{1,4}\))[ -]{0,2}\d{5,9})(?!\w)"
+        ),
         0.75,
     ),
     Pattern(

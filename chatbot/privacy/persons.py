@@ -81,6 +81,18 @@ _ROLES_OF_ONE = frozenset(
     "beneficiary guardian user member owner holder contact admin administrator driver passenger guest tenant "
     "signatory executor dependent".split()
 )
+_MET = frozenset(
+    "up speak speaking spoke spoken talk talking talked meet meeting met chat chatted dealt dealing".split()
+)
+_DONE_BY = frozenset(
+    "directed written sung produced played composed signed called founded sold sent approved led ordered placed "
+    "painted invented starred".split()
+)
+_TOGETHER = frozenset(
+    "founders members guests employees kids children tenants users sons daughters brothers sisters".split()
+)
+_OF_ONE = frozenset("gender age birthday consent signature whereabouts".split())
+_HUMAN = frozenset("person man woman guy girl boy lady gentleman human".split())
 _ENDS = frozenset(".!?")
 _SHOUTED = frozenset("shouted yelled screamed stared smiled laughed winked".split())
 _AIMED_AT = frozenset("looked looking mad angry upset".split())
@@ -396,7 +408,17 @@ def _from_before(run: _Run, before: str) -> float:
         score += 2.3
     if f"{run.before(2)} {before}" in _WORK_BEFORE:
         score -= 2.5
-    return score
+    return score + _from_company_kept(run, before)
+
+
+def _from_company_kept(run: _Run, before: str) -> float:
+    """`follow up with Žilková`, `directed by Key`, `our founders: Morrison, …`, `the consent of Frederikke`."""
+    second = run.before(2)
+    if (before == "with" and second in _MET) or (before == "by" and second in _DONE_BY):
+        return 1.5
+    if before in ("starring", "featuring") or (before == ":" and second in _TOGETHER):
+        return 2.7
+    return 3.0 if before == "of" and second in _OF_ONE else 0.0
 
 
 def _from_after(run: _Run, before: str, after: str) -> float:
@@ -409,6 +431,8 @@ def _from_after(run: _Run, before: str, after: str) -> float:
         return 2.3
     if after in _ABOUT_ONE and before in ("the", "a", "an"):
         return 1.9
+    if after in ("is", "was") and any(run.after(d) in _HUMAN for d in (3, 4, 5, 6)):
+        return 2.7
     return 0.8 if after in _PERSON_AFTER or possessive else 0.0
 
 
@@ -422,6 +446,8 @@ def _from_address(run: _Run) -> float:
         return 2.7
     if before == "," and after in _ENDS and run.words[0].lower in lexicon().given:
         return 2.6 if after == "!" else 1.0
+    if before == "," and after in ("!", "?") and run.before(2) in ("me", "you", "go", "up", "on", "it"):
+        return 1.5
     if _begins_line(run) and after == ":" and _labels_speakers(run):
         return 3.0
     return 0.0

@@ -35,6 +35,10 @@ def _is_rare(word: str) -> bool:
         ("Ylvorn: It is broken.\nTessk: Since when?", ["Ylvorn", "Tessk"]),
         ("Follow up with Jan Novotny in June.", ["Jan Novotny"]),
         ("unlike the Sokolov biography it is short", ["Sokolov"]),
+        ("a film starring Ylvorn", ["Ylvorn"]),
+        ("the work of our three founders: Ylvorn, Sokolov and others", ["Ylvorn", "Sokolov"]),
+        ("I need the consent of Ylvorn first", ["Ylvorn"]),
+        ("Ylvorn is a very helpful person.", ["Ylvorn"]),
     ],
 )
 def test_a_name_is_known_by_its_company(text: str, persons: list[str]) -> None:
