@@ -31,7 +31,7 @@ from finetune.redaction_report import RedactionReport, load_redaction_report, re
 from finetune.transcripts import dump_conversation, load_conversation
 from knowledge_base.atomic import write_atomically
 
-_VERSION = 2  # a change of what is masked makes older redactions stale
+_VERSION = 3  # a change of what is masked makes older redactions stale
 _BATCH = 32
 _CHECKPOINT_EVERY = 8  # batches
 _SAMPLE = 20
