@@ -22,7 +22,7 @@ _STREET_WORDS = frozenset(
     "via viale piazza corso vicolo largo strada calle avenida avda paseo carrera plaza camino rua "
     "travessa estrada largo praça "
     "alameda ladeira rodovia viela beco borgo contrada piazzale salita calçada glorieta ronda costanilla "
-    "bulevardul strada aleea calea șoseaua soseaua splaiul intrarea drumul "
+    "bulevardul aleea calea șoseaua soseaua splaiul intrarea drumul "
     "ul ulica al aleja plac utca u út útja tér krt körút rkp köz sor kapu "
     "ulice náměstí třída trg cesta ulitsa ulitza prospekt pereulok "
     "gata gatan väg vägen gade vej vei veien gränd straat laan plein kade weg gracht "
@@ -33,7 +33,7 @@ _CAPITAL_STREET_WORDS = frozenset(
     "way yard rise green wharf view bank end hollow heights park vale field fields farm mill "
     "cottages common walk wood "
     "circle circus cove creek crossing dale drove estate estates expressway freeway garden glen haven island isle "
-    "junction knoll knolls lake landing lodge manor meadow meadows mews mount mountain oval overpass passage "
+    "junction knoll knolls lake landing lodge manor meadow meadows mount mountain oval overpass passage "
     "pike pines plain plains prairie ranch ridge river shore shores spring springs spur stream summit throughway "
     "trace turnpike underpass valley viaduct village well wells".split()
 )

@@ -86,7 +86,7 @@ _MET = frozenset(
 )
 _DONE_BY = frozenset(
     "directed written sung produced played composed signed called founded sold sent approved led ordered placed "
-    "painted invented starred".split()
+    "painted invented".split()
 )
 _TOGETHER = frozenset(
     "founders members guests employees kids children tenants users sons daughters brothers sisters".split()

@@ -48,6 +48,7 @@ def masked(text: str) -> str:
         ("our office is on rue Marc Tibault", "our office is on <ADDRESS>"),
         ("the postcode is D04 X2Y3", "the postcode is <POSTCODE>"),
         ("my zip code is 22-894.", "my zip code is <POSTCODE>."),
+        ("my postcode is 73806756", "my postcode is <POSTCODE>"),
         ("postal code: H-9323", "postal code: <POSTCODE>"),
         ("(08572) 296973 has always been ours", "<PHONE> has always been ours"),
         ("661 299 722 is the phone I use", "<PHONE> is the phone I use"),

@@ -36,6 +36,7 @@ def _is_rare(word: str) -> bool:
         ("Follow up with Jan Novotny in June.", ["Jan Novotny"]),
         ("unlike the Sokolov biography it is short", ["Sokolov"]),
         ("a film starring Ylvorn", ["Ylvorn"]),
+        ("do you remember me, Ylvorn Tessk?", ["Ylvorn Tessk"]),
         ("the work of our three founders: Ylvorn, Sokolov and others", ["Ylvorn", "Sokolov"]),
         ("I need the consent of Ylvorn first", ["Ylvorn"]),
         ("Ylvorn is a very helpful person.", ["Ylvorn"]),
