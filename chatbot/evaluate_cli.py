@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,13 +66,35 @@ def evaluate_refusal(
     refusal_cost: Annotated[
         float, typer.Option(min=0, help="How many wrong answers a wrong refusal is as bad as.")
     ] = 1.0,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Fit a copy of the embedder to train.csv first: minutes for thousands."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Intent and refusal of questions that no FAQ entry answers, fitted on train.csv alone."""
+    from chatbot.evaluation.fitted_embedder import fitted_embedder
     from chatbot.evaluation.refusal import evaluate_refusal as measure
+    from chatbot.evaluation.refusal import phrasings_inside
+    from chatbot.models import ModelStore, Purpose
 
-    with readable_errors(), err.status("Embedding, fitting, asking…"):
-        result = measure(data, _embedder(load_settings()), refusal_cost)
+    asking = "Embedding, fitting, asking…"
+    with readable_errors(), err.status(asking) as status:
+
+        def told(done: int, total: int, what: str) -> None:
+            status.update(f"Fitting the embedder: {done:,} of {total:,} {what}")
+
+        settings = load_settings()
+        chosen: AbstractContextManager[Embedder]
+        if tune:
+            models = ModelStore(settings.models_path, offline=settings.offline)
+            base = models.resolve(settings.embedder, Purpose.EMBEDDER)
+            chosen = fitted_embedder(base, phrasings_inside(data), settings.threads, told)
+        else:
+            chosen = nullcontext(_embedder(settings))
+        with chosen as embedder:
+            status.update(asking)
+            result = measure(data, embedder, refusal_cost)
     _show(result, as_json)
 
 

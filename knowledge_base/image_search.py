@@ -28,6 +28,8 @@ MIN_LIKE = 0.35
 """From this score on they are alike."""
 SIBLING_GAP = 0.1
 """Where one is so much better, the others are screens of the same program rather than the same screen."""
+MIN_TOLD = 0.5
+"""Below it the words on a screen are no more than those of a window's frame."""
 _MIN_WEAK = 12.0
 _WEAK_LEAD = (
     1.25  # over every other image: what is nowhere has two or three images that are equally little like it
@@ -35,6 +37,7 @@ _WEAK_LEAD = (
 _BY_VOTES, _BY_WORDS, _BY_VECTOR = 50, 20, 20
 _MAX_VOTED = 2_000  # of more images, those with the nearest vectors and words are voted on
 _HALF_SURE = 15.0
+_ENOUGH_READ = 40
 _WORDS_WEIGHT = 0.5
 FeaturesOf = Callable[[str], LocalFeatures | None]
 """Local features of a document's image by SHA-256; None where they are lost."""
@@ -79,10 +82,11 @@ class Pictures:
         if not self.images:
             return ()
         cosines, words = self.vectors @ query.vector, self.words.coverage(query.text)
+        told = evidence_of_words(query.text)
         candidates = self._candidates(query, cosines, words)
         agreed = self._agreed(query.features, {self.images[i].sha256 for i in candidates})
         found = [
-            self._match(i, float(cosines[i]), float(words[i]), agreed[self.images[i].sha256])
+            self._match(i, float(cosines[i]), float(words[i]), told, agreed[self.images[i].sha256])
             for i in candidates
         ]
         return tuple(sorted(found, key=lambda match: (-match.score, -match.scores["image"])))
@@ -105,8 +109,8 @@ class Pictures:
         held = {sha256: self.features_of(sha256) for sha256 in hashes}
         return {sha256: agreeing(query, features) if features else 0 for sha256, features in held.items()}
 
-    def _match(self, i: int, cosine: float, words: float, features: int) -> ImageMatch:
-        image, score = self.images[i], same_screen(features, words)
+    def _match(self, i: int, cosine: float, words: float, told: float, features: int) -> ImageMatch:
+        image, score = self.images[i], same_screen(features, words * told)
         return ImageMatch(
             _document_id(image),
             self.chunk_ids[i],
@@ -118,8 +122,22 @@ class Pictures:
         )
 
 
+def evidence_of_words(text: str) -> float:
+    """How far the words on a screen can say which one it is, in [0, 1]: 1 from some forty letters on.
+
+    The few of a window's frame are on many screens.
+    """
+    read = sum(len(character.encode()) for character in text if character.isalnum())  # a Chinese one tells more
+    return min(1.0, read / _ENOUGH_READ)
+
+
 def same_screen(features: int, words: float) -> float:
-    """How sure it is that two images show the same screen, in [0, 1]: local features first, words beside."""
+    """How sure it is that two images show the same screen, in [0, 1]: local features first, words beside.
+
+    Args:
+        features: Local features that agree.
+        words: Share of the words in common, less where there are few.
+    """
     seen = features / (features + _HALF_SURE)
     return (seen + _WORDS_WEIGHT * words) / (1 + _WORDS_WEIGHT)
 
@@ -128,8 +146,8 @@ def worth_showing(matches: Sequence[ImageMatch], *, is_wordless: bool) -> Sequen
     """The images that are alike.
 
     Args:
-        is_wordless: Nothing but the picture was given: then, where no image is alike, the one that has clearly more in
-            common with it than every other counts, as there is nothing else to go by.
+        is_wordless: Hardly more than the picture was given: then, where no image is alike, the one that has clearly
+            more in common with it than every other counts, as there is little else to go by.
     """
     alike = [match for match in matches if match.score >= MIN_LIKE]
     return alike if alike or not is_wordless else _weak(matches)

@@ -28,7 +28,15 @@ from knowledge_base.duplicates import MIN_COSINE, Kept, fold, say_the_same
 from knowledge_base.embed import TextEmbedder
 from knowledge_base.embed_backends import Vectors
 from knowledge_base.image_reading import ImageReading
-from knowledge_base.image_search import MIN_SAME, SIBLING_GAP, FeaturesOf, Pictures, worth_showing
+from knowledge_base.image_search import (
+    MIN_SAME,
+    MIN_TOLD,
+    SIBLING_GAP,
+    FeaturesOf,
+    Pictures,
+    evidence_of_words,
+    worth_showing,
+)
 from knowledge_base.images import ImageMatch, StoredImage
 from knowledge_base.items import Item
 from knowledge_base.lexical import LexicalIndex, Scores, codes, words_of
@@ -248,8 +256,8 @@ class Retriever:
         words side by side with less, the more the question says by itself. A code counts twice, for BM25 finds it too.
         Without a question the screen's text takes its place, and its words weigh more than its sense. Passages with an
         image that surely shows the same screen make one more ranking, which outweighs the others where there is no
-        question, and those with one like it make another; for a screen without words, one that is only more like it
-        than all others is enough.
+        question, and those with one like it make another; for a screen with hardly a word, one that is only more like
+        it than all others is enough.
 
         Args:
             query: The customer's question, may be empty.
@@ -276,7 +284,8 @@ class Retriever:
         seen, beside = self._look(snapshot, main), self._look(snapshot, side) if side else None
         asked = snapshot.lexical.asked_codes(f"{main}\n{extra}")
         named = sorted({*asked, *snapshot.lexical.asked_parts(f"{main}\n{extra}")})
-        same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=not words_of(main)))
+        is_wordless = not words_of(main) if question else evidence_of_words(screen) < MIN_TOLD
+        same, alike = _with_images(snapshot, worth_showing(matches, is_wordless=is_wordless))
         rankings = self._rankings(snapshot, seen, beside, named, admitted.chunks)
         sure = float(seen.dense.max(where=admitted.chunks, initial=0))
         if shown := side if question else main:
@@ -315,6 +324,7 @@ class Retriever:
         return weights | {
             "dense": dense,
             "codes": dense,
+            "image_like": self._settings.image_like_weight,
         }  # images keep theirs against all that is written there
 
     def _ordered(

@@ -39,6 +39,8 @@ class KnowledgeBaseSettings(BaseModel):
     image_weight: float = Field(3.0, ge=0, le=20)
     """Weight in the fusion of the images that surely show the same screen as a screenshot, against 1 for the embedder's
     ranking."""
+    image_like_weight: float = Field(1.5, ge=0, le=20)
+    """Weight of the images that are only like a screenshot which comes without a question, instead of 1."""
     chroma_url: str = ""
     """Address of a Chroma server, such as `http://chroma:8000`, that several processes share; Chroma in the data folder
     when unset."""

@@ -24,6 +24,15 @@ OUTSIDE = "oos"
 _REFUSED = -1
 
 
+def phrasings_inside(data: Path) -> list[tuple[str, str]]:
+    """The rows of the training part that have an intent.
+
+    Raises:
+        InputError: It is missing or not of the format.
+    """
+    return [(text, label) for text, label in _rows(data / "train.csv") if label != OUTSIDE]
+
+
 def evaluate_refusal(data: Path, embedder: TextEmbedder, refusal_cost: float = 1.0) -> Evaluation:
     """Fits on the training part and measures on the test part.
 

@@ -22,7 +22,7 @@ from knowledge_base.errors import DocumentError
 from knowledge_base.files import SourceFile
 from knowledge_base.image_files import ImageFiles
 from knowledge_base.image_reading import ImageReading
-from knowledge_base.image_search import MIN_LIKE, same_screen, worth_showing
+from knowledge_base.image_search import MIN_LIKE, MIN_SAME, evidence_of_words, same_screen, worth_showing
 from knowledge_base.images import ImageMatch, ShownImage, shown_images
 from knowledge_base.local_features import local_features
 from knowledge_base.read_file import FileReader
@@ -213,6 +213,47 @@ def test_a_screen_without_words_finds_what_it_is_a_little_like_where_nothing_els
     assert all("image" not in one.scores for one in asked.chunks)
     other = knowledge_base.read_image(part("tickets", (30, 20, 200, 140), 0.5, 20), "other.jpg", "")
     assert knowledge_base.retrieve("", images=[other]).chunks == ()
+
+
+def test_the_few_words_of_a_windows_frame_do_not_say_which_screen_it_is(folder: Path, opened) -> None:
+    knowledge_base = opened(ColourReader())
+    knowledge_base.add_path(folder)
+    words_of_another = f"window {len(png('firmware'))}"  # all of them, and none of its own
+    little = part("guests", (30, 20, 200, 140), 0.5, 20)
+    reading = knowledge_base.read_image(little, "little.jpg", words_of_another)
+    first, second = knowledge_base.search_image(reading)[:2]
+    assert (first.document_id, second.document_id) == ("guests", "firmware")
+    assert (first.scores["words"], second.scores["words"]) == (pytest.approx(0, abs=0.7), pytest.approx(1))
+    assert first.score < MIN_LIKE
+    found = knowledge_base.retrieve("", extra=words_of_another, images=[reading]).chunks
+    assert found[0].chunk.id == first.chunk_id
+
+    many = f"{words_of_another} and all that is said on it, in words enough to know it by: {words_of_another}"
+    asked = knowledge_base.retrieve("", extra=many, images=[reading]).chunks
+    assert all("image" not in one.scores for one in asked)  # there is more to go by than a little likeness
+
+
+def test_without_a_question_an_image_that_is_alike_counts_more_than_words_on_the_screen(
+    folder: Path, opened
+) -> None:
+    said = "Install the newest version now"
+    with (folder / "firmware.md").open("a") as article:
+        article.write(f"\n{said}.\n")
+    knowledge_base = opened(ColourReader())
+    knowledge_base.add_path(folder)
+    alike = part("guests", (30, 20, 200, 140), 0.6, 25)
+    reading = knowledge_base.read_image(alike, "alike.jpg", said)
+    first = knowledge_base.search_image(reading)[0]
+    assert MIN_LIKE <= first.score < MIN_SAME
+    shown = knowledge_base.retrieve("", extra=said, images=[reading]).chunks
+    assert shown[0].chunk.id == first.chunk_id
+
+
+def test_the_more_is_written_the_more_words_say() -> None:
+    assert evidence_of_words("") == evidence_of_words("□□ – ") == 0
+    grows = [evidence_of_words(text) for text in ("Remote", "Remote session", "用户组详情", "Remote " * 30)]
+    assert grows == sorted(set(grows))
+    assert grows[-1] == 1
 
 
 @pytest.mark.parametrize(

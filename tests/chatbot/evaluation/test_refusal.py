@@ -1,16 +1,28 @@
 """Intent and refusal, by figures that are known by hand."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from chatbot.cli import cli
 from chatbot.errors import InputError
-from chatbot.evaluation.refusal import RefusalFigures, auroc, evaluate_refusal, matthews
+from chatbot.evaluation.fitted_embedder import fitted_embedder, phrasing_pairs
+from chatbot.evaluation.refusal import (
+    RefusalFigures,
+    auroc,
+    evaluate_refusal,
+    matthews,
+    phrasings_inside,
+)
 from chatbot.intents import Guess
+from knowledge_base.embed import Embedder
 from tests.chatbot.test_intents import LABELS, TEXTS
 from tests.knowledge_base.conftest import HashingEmbedder
+from tests.knowledge_base.test_embed import make_model
 
 
 def written(folder: Path, name: str, rows: list[tuple[str, str]]) -> Path:
@@ -85,3 +97,61 @@ def test_a_bad_training_part_is_refused(tmp_path: Path, rows: list[tuple[str, st
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train\.csv cannot be read"):
         evaluate_refusal(tmp_path, HashingEmbedder())
+
+
+def test_every_phrasing_stands_once_on_either_side_of_a_pair_of_its_label() -> None:
+    rows = [(f"{label} {i}", label) for label in "ab" for i in range(5)] + [
+        ("alone", "c"),
+        ("x", "d"),
+        ("x", "d"),
+    ]
+    pairs = phrasing_pairs(rows)
+    assert len(pairs) == 10
+    assert (
+        {p.query for p in pairs}
+        == {p.passage for p in pairs}
+        == {text for text, label in rows if label in "ab"}
+    )
+    assert all(p.query[0] == p.passage[0] == p.group for p in pairs)
+    assert pairs == phrasing_pairs(rows)
+
+
+def test_the_fitted_copy_is_of_the_training_part_alone_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    base = make_model(tmp_path / "base")
+    texts = ["the light is amber", "amber light", "router restarts", "restarts the router", "hold the button"]
+    labels = ["light", "light", "router", "router", "oos"]
+    written(tmp_path, "train.csv", list(zip(texts, labels, strict=True)))
+    rows = phrasings_inside(tmp_path)
+    assert rows == list(zip(texts, labels, strict=True))[:4]
+    before = Embedder(base).id
+    told: list[tuple[int, int, str]] = []
+    with fitted_embedder(base, rows, 1, lambda *step: told.append(step)) as fitted:
+        assert fitted.id != before
+        assert len(list(temporary.glob("frontdesk-*"))) == 1
+    assert told
+    assert Embedder(base).id == before
+    assert not list(temporary.glob("frontdesk-*"))
+
+
+def test_the_command_measures_with_the_fitted_embedder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = make_model(tmp_path / "base")
+    written(tmp_path, "train.csv", list(zip(TEXTS, LABELS, strict=True)))
+    written(tmp_path, "test.csv", [("please return the router", "return"), ("zebra quiz", "oos")])
+    monkeypatch.setenv("FRONTDESK_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("FRONTDESK_EMBEDDER", str(base))
+    used = []
+    for arguments in ([], ["--tune"]):
+        command = ["evaluate", "refusal", "--data", str(tmp_path), *arguments, "--json"]
+        done = CliRunner().invoke(cli, command)
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        assert found["settings"]["train_rows"] == len(TEXTS)
+        used.append(found["settings"]["embedder"])
+    assert used[0] == Embedder(base).id != used[1]
