@@ -57,7 +57,13 @@ from chatbot.slots import entities, filled, has_slots
 from chatbot.store import Conversation, ConversationStore, Evidence, StoredMessage
 from chatbot.templates import Language, say
 from chatbot.text import clean_text
-from chatbot.understand import changes_subject, language_of, questions_in, standalone_query
+from chatbot.understand import (
+    asks_about_screen,
+    changes_subject,
+    language_of,
+    questions_in,
+    standalone_query,
+)
 from chatbot.wishes import NO_WISHES, Wishes
 from knowledge_base.documents import FaqMatch, RetrievalResult
 from knowledge_base.image_reading import ImageReading
@@ -335,6 +341,9 @@ class Assistant:
                 observation.said, turn.conversation.messages, turn.conversation
             )
         turn.decision = self._decide(turn, observation, turn.result)
+        if is_unanswered(turn.decision) and asks_about_screen(observation):
+            turn.result = self._search("", observation, turn.images)
+            turn.decision = self._decide(turn, observation, turn.result)
         asked = self._part(turn, observation) if is_unanswered(turn.decision) else observation
         turn.mark("policy", found_s)
         turn.mark("retrieve", since_s)

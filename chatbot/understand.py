@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from chatbot.messages import Observation
 from chatbot.question_kind import question_kind
 from chatbot.templates import Language
-from chatbot.text import content_words, is_chinese, split_sentences
+from chatbot.text import STOP_WORDS, content_words, is_chinese, split_sentences, words
 
 _FOLLOW_UP = re.compile(
     r"^(?:and|but|or|so|also|then|what about|how about|what if|why)\b"
@@ -21,6 +21,19 @@ _REQUEST = re.compile(  # what asks for something in no question's words
     re.IGNORECASE,
 )
 _WHAT_ABOUT = re.compile(r"^(?:(?:and|but|so|also|ok|okay)\b[\s,]*)*(?:what|how) about\b", re.IGNORECASE)
+_POINTING = frozenset(  # said of whatever is on a screen
+    "error errors message messages warning warnings notice popup code screen screens screenshot screenshots picture "
+    "pictures photo image page window thing something problem problems issue issues wrong help helps fix fixed fixing "
+    "solve solved resolve solution work works worked working mean means meaning happen happens happened happening show "
+    "shows showing showed shown see sees seeing seen look looks looking say says saying said appear appears appeared "
+    "come comes coming came get gets getting got keep keeps kept go goes going went gone make try tried know tell "
+    "understand explain check let hi hello hey thanks thank pls ok okay now always again still what's that's it's i'm "
+    "i've i'd don't doesn't didn't can't won't isn't let's".split()
+)
+_POINTING_CJK = frozenset(
+    "这那是什么怎办意思请帮我忙看一下出现了错误问题如何解决为的呢吗个提示显界面图片截屏幕该做能有在上里您好你"
+)
+_MIN_SHOWN = 3  # words on a screen that say something
 MAX_QUESTIONS = 6
 """Looked at in one message: each is a search of its own."""
 
@@ -37,6 +50,19 @@ def standalone_query(said: str, earlier_questions: Sequence[str]) -> str:
     if len(content_words(said)) <= _SHORT_WORDS and _FOLLOW_UP.search(said):
         return f"{earlier_questions[-1]}\n{said}"
     return said
+
+
+def asks_about_screen(observation: Observation) -> bool:
+    """Whether a message names nothing of its own, as "What is this?", and comes with a screen on which words stand.
+
+    Then the screen is the question: such words are near no article.
+    """
+    named = [word for word in words(observation.said) if word not in STOP_WORDS and word not in _POINTING]
+    return (
+        bool(observation.said)
+        and all(word in _POINTING_CJK for word in named)
+        and len(content_words(observation.seen)) >= _MIN_SHOWN
+    )
 
 
 def changes_subject(said: str, joint: Sequence[str], alone: Sequence[str]) -> bool:

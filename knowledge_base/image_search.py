@@ -127,7 +127,9 @@ def evidence_of_words(text: str) -> float:
 
     The few of a window's frame are on many screens.
     """
-    read = sum(len(character.encode()) for character in text if character.isalnum())  # a Chinese one tells more
+    read = sum(
+        len(character.encode()) for character in text if character.isalnum()
+    )  # a Chinese one tells more
     return min(1.0, read / _ENOUGH_READ)
 
 

@@ -32,7 +32,7 @@ from chatbot.messages import (
 from chatbot.settings import Settings
 from chatbot.store import Conversation, ConversationStore, StoredMessage
 from chatbot.templates import say
-from knowledge_base.documents import Chunk, FaqEntry
+from knowledge_base.documents import Chunk, FaqEntry, RetrievalResult
 from tests.fakes import (
     CODES,
     INVOICE,
@@ -406,6 +406,33 @@ def test_an_error_code_on_the_screen_is_answered_from_the_passage_that_names_it(
     done = desk.answer(Message("", (PHOTO,)))
     assert done.decision is Decision.GENERATE
     assert done.citations[0].document_id == CODES.document_id
+
+
+@pytest.mark.parametrize(
+    ("said", "decision", "searched"),
+    [
+        ("What is this?", Decision.GENERATE, ["What is this?", ""]),
+        ("这是什么？", Decision.GENERATE, ["这是什么？", ""]),
+        ("Which bank is this?", Decision.DECLINE, ["Which bank is this?"]),
+        ("Can I return a Dot?", Decision.GENERATE, ["Can I return a Dot?"]),
+    ],
+)
+def test_where_the_words_only_point_at_the_screen_it_is_what_is_asked(
+    desk: Desk, said: str, decision: Decision, searched: list[str]
+) -> None:
+    class Like(
+        FakeKnowledgeBase
+    ):  # as the real one: evidence is what is near the question, or without one the screen
+        def retrieve(self, query: str, *args: object, extra: str = "", **others: object) -> RetrievalResult:
+            self.queries.append(query)
+            return FakeKnowledgeBase().retrieve(query or extra)
+
+    lines = (OcrLine("Return a Dot within 45 days of delivery", 0.9, (0, 0, 9, 9)),)
+    perceiver = FakePerceiver({PHOTO.sha256: ScreenReading(PHOTO.sha256, lines, 90, 90)}, {})
+    knowledge_base = desk.assistant._knowledge_base = Like()
+    desk.assistant._perceiver = perceiver
+    assert desk.answer(Message(said, (PHOTO,))).decision is decision
+    assert knowledge_base.queries == searched
 
 
 def test_sources_are_numbered_in_order_of_use(desk: Desk) -> None:

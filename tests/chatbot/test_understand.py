@@ -5,6 +5,7 @@ import pytest
 from chatbot.messages import Observation, OcrLine, ScreenReading
 from chatbot.understand import (
     MAX_QUESTIONS,
+    asks_about_screen,
     changes_subject,
     language_of,
     questions_in,
@@ -97,3 +98,31 @@ def test_what_about_something_that_only_it_itself_finds_is_a_question_of_its_own
     said: str, joint: list[str], alone: list[str], changes: bool
 ) -> None:
     assert changes_subject(said, joint, alone) is changes
+
+
+SCREEN = ScreenReading(
+    "s", (OcrLine("Two-step sign-in: the code is not correct", 0.9, (0, 0, 1, 1)),), 10, 10
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "points"),
+    [
+        ("What is this?", True),
+        ("I get this error, how do I fix it?", True),
+        ("Hi, what's wrong here? Please help!", True),
+        ("It doesn't work", True),
+        ("这是什么错误，怎么解决？", True),
+        ("怎么退货？", False),
+        ("How do I return a Dot?", False),
+        ("I get error WR-204", False),
+        ("What does the red light mean?", False),
+        ("Who is your CEO?", False),
+        ("", False),
+    ],
+)
+def test_a_message_that_names_nothing_points_at_the_screen(said: str, points: bool) -> None:
+    assert asks_about_screen(Observation(said, screens=(SCREEN,))) is points
+    assert not asks_about_screen(Observation(said))
+    little = ScreenReading("s", (OcrLine("OK 31", 0.9, (0, 0, 1, 1)),), 10, 10)
+    assert not asks_about_screen(Observation(said, screens=(little,)))
