@@ -16,7 +16,7 @@ from chatbot.accounts_cli import accounts_app
 from chatbot.audit_cli import show_audit
 from chatbot.backup.commands import backup, restore
 from chatbot.cli_errors import err, readable_errors
-from chatbot.errors import FrontdeskError
+from chatbot.errors import FrontdeskError, InputError
 from chatbot.evaluate_cli import evaluate_app
 from chatbot.insights_cli import insights_app
 from chatbot.kb_cli import kb_app
@@ -92,11 +92,14 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Ask one question and print the cited answer."""
+    files = [*(image or []), *(audio or [])]
     with readable_errors():
+        if missing := next((path for path in files if not path.is_file()), None):
+            raise InputError(f"There is no file {missing}.", "Name a screenshot or a voice note.")
         settings = load_settings()
         start_logging("warning", settings)
         with _services(settings) as services:
-            message = _message(services.attachments, question, [*(image or []), *(audio or [])])
+            message = _message(services.attachments, question, files)
             assistant = services.assistant()
             opened = conversation or services.store.create(VISITOR).id
             events = assistant.respond(message, opened, VISITOR)

@@ -57,7 +57,8 @@ def expire(
         kept_days = days or settings.retention_days
         if not kept_days:
             raise InputError(
-                "No retention period is set.", "Give --days, or set FRONTDESK_RETENTION_DAYS for every hour."
+                "No retention period is set.",
+                "Give --days, or set FRONTDESK_RETENTION_DAYS: then it is done every hour.",
             )
         if dry_run:
             count = store.count_before(expires_before(kept_days))

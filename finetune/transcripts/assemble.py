@@ -65,7 +65,10 @@ def _problem(
         number = next(i for i, role in enumerate(roles, 1) if role is None)
         return "no_role", f"message {number} does not say who wrote it"
     if unknown:
-        return "no_role", f"not known to be customer or agent: {_named(unknown)} (say it with roles)"
+        return (
+            "no_role",
+            f"not known to be customer or agent: {_named(unknown)} (`--role NAME=agent` says so)",
+        )
     return None
 
 

@@ -40,7 +40,7 @@ def mount_finetune_page(app: "FastAPI", services: "Services") -> "MountedPage":
         js=JS,
         max_file_bytes=MAX_FILE_BYTES,
     )
-    return MountedPage("Fine-tuning", PATH)
+    return MountedPage("Administration", PATH)
 
 
 def _add_api(app: "FastAPI", services: "Services", workshop: "Workshop") -> None:

