@@ -70,7 +70,9 @@ class SameScreens:
     def figures(
         self, images: Sequence[ArticleImage], progress: Progress = no_progress
     ) -> list[Mapping[str, float]]:
-        """Figures of each image: of both kinds of evidence together, of each alone, and what both gain in recall@1.
+        """Figures of each image: of the chat's search, of the search for images, and of that by either evidence alone.
+
+        And what the chat's search gains in recall@1 over each of these two.
 
         Raises:
             InputError: An image cannot be read.
@@ -86,6 +88,7 @@ class SameScreens:
 
         searches: dict[str, Callable[[ImageReading], Sequence[str]]] = {
             "changed": both,
+            "changed_pictures": lambda copy: _documents(pictures.search(copy)),
             "changed_image": lambda copy: _documents(pictures.search(replace(copy, text=""))),
             "changed_ocr": lambda copy: _documents(pictures.search(_without_picture(copy))),
         }

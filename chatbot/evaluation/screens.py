@@ -61,8 +61,9 @@ def evaluate_screens(
     Returns:
         `unseen_recall_at_1`, `_5`, `_10`, `unseen_mrr`, `unseen_ndcg_at_10`, `unseen_ms_per_query` (search alone),
         `unreadable_rate` (nothing could be read) and `ms_per_screen` (reading). With an image reader the same with
-        `changed_` in front for changed copies, `changed_image_` for the image alone, `changed_ocr_` for what is
-        written on it alone, and `changed_gain_over_image`, `changed_gain_over_ocr` in recall@1 of both together.
+        `changed_` in front for changed copies, `changed_pictures_` for the search for images instead of passages,
+        `changed_image_` for that by the image alone, `changed_ocr_` by what is written on it alone, and
+        `changed_gain_over_image`, `changed_gain_over_ocr` in recall@1 of the first.
 
     Raises:
         FrontdeskError: A file is missing or a row is not as it should be.

@@ -74,6 +74,7 @@ def test_copies_find_their_article_by_the_image_where_there_are_no_words(
     result = evaluate_screens(data, settings, HashingEmbedder(), ScreenReader(NoWords()), Wordless())
     assert result.metrics["unseen_recall_at_1"] == 0
     assert result.metrics["changed_recall_at_1"] == 1
+    assert result.metrics["changed_pictures_recall_at_1"] == 1
     assert result.metrics["changed_image_recall_at_1"] == 1
     assert result.metrics["changed_ocr_recall_at_1"] == 0
     assert result.metrics["changed_gain_over_ocr"] == 1
