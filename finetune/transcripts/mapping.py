@@ -10,8 +10,8 @@ _SYNONYMS = {
     " session_id thread_id dialogue_id dialog_id call_id interaction_id thread conv_id conversation_no 会话id 会话编号"
     " 工单号 对话id",
     "transcript": "transcript chat_transcript conversation_text full_text dialogue dialog chat_log 聊天记录 对话",
-    "role": "role speaker sender author author_type sender_type user_type from inbound incoming is_agent is_customer"
-    " from_agent from_customer direction participant who speaker_role author_role 角色 发送者 发言人 说话人",
+    "role": "role speaker_role author_role author_type sender_type user_type is_agent is_customer from_agent"
+    " from_customer inbound incoming direction speaker sender author from participant who 角色 发送者 发言人 说话人",
     "text": "text message content body utterance msg message_text comment turn message_body sentence 内容 消息 文本"
     " 消息内容",
     "at": "at time timestamp created_at date datetime sent_at created sent time_stamp 时间 发送时间",

@@ -35,9 +35,11 @@ def test_transcripts_of_the_example_company_are_imported_into_the_data_folder(da
 
 def test_other_formats_go_in_together_and_are_counted() -> None:
     files = [TRANSCRIPTS / name for name in ("zendesk-export.json", "chats.csv", "thread.mbox")]
-    code, printed, _ = run("import", *files, "--domain", "wrenfield.example")
+    code, printed, _ = run("import", *files, "--domain", "wrenfield.example", "--json")
     assert code == 0
-    assert "conversations with" in printed
+    report = json.loads(printed)
+    assert report["conversations"] == 8 + 10 + 3
+    assert report["reasons"] == {"private_note": 2}
 
 
 def test_columns_and_speakers_can_be_named(tmp_path: Path) -> None:
