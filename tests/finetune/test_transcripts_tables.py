@@ -180,7 +180,9 @@ def test_mappings_are_suggested_from_names_in_any_spelling() -> None:
     assert mapping == ColumnMapping(
         conversation_id="Ticket ID", role="Author Type", text="Message Body", at="Created At", rating="CSAT"
     )
-    assert suggest_mapping(["author", "author_type", "message"]).role == "author_type"  # the other holds names
+    assert (
+        suggest_mapping(["author", "author_type", "message"]).role == "author_type"
+    )  # the other holds names
     assert not suggest_mapping(["foo", "bar"]).is_usable
 
 
