@@ -39,8 +39,12 @@ def create_account(
 def list_accounts() -> None:
     """List all accounts."""
     with readable_errors(), _opened() as (_, accounts, _audit):
+        listed = accounts.list()
+        if not listed:
+            out.print("There are no accounts.")
+            return
         table = Table("name", "role", "made", "state", box=None, pad_edge=False)
-        for account in accounts.list():
+        for account in listed:
             state = (
                 "disabled" if account.disabled_at else "" if account.has_password else "without a password"
             )

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from chatbot.accounts_cli import accounts_app
 from chatbot.audit_cli import show_audit
@@ -192,7 +192,8 @@ def show_settings(
     if as_json:
         sys.stdout.write(json.dumps({name: value for name, value, _ in rows}, default=str) + "\n")
         return
-    table = Table("setting", "value", box=None, pad_edge=False)
+    values = Column("value", overflow="fold")
+    table = Table(Column("setting", no_wrap=True), values, box=None, pad_edge=False)
     for name, value, _ in rows:
         table.add_row(name, str(value), end_section=False)
     out.print(table)

@@ -120,8 +120,12 @@ def _print(found: dict[str, Any]) -> None:
         for name in ("resolved_surely", "resolved_at_most", "deflected", "without_a_person")
     ]
     _table("shares of what is settled", ["share", ""], shares)
-    times = [(n, t["count"], t["median_ms"], t["p95_ms"]) for n, t in found["times"].items() if t]
-    _table("times in milliseconds", ["what", "how often", "median", "95th percentile"], times)
+    times = [
+        (n, t["count"], f"{t['median_ms'] / 1000:.1f}", f"{t['p95_ms'] / 1000:.1f}")
+        for n, t in found["times"].items()
+        if t
+    ]
+    _table("times in seconds", ["what", "how often", "median", "95th percentile"], times)
     articles = [(a["title"], a["cited"], a["wrong"], a["expected"]) for a in found["misleading"]]
     _table("articles that mislead", ["article", "cited", "went wrong", "expected"], articles)
     open_questions = how_many(found["unanswered"], "{n} question|{n} questions")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from chatbot.audit_cli import record_command
@@ -97,7 +97,8 @@ def list_entries(
         entries = [e for e in knowledge_base.entries() if origin in ("", e.origin)]
     if as_json:
         return print_json({"entries": [dataclasses.asdict(entry) for entry in entries]})
-    table = Table("id", "title", "language", "passages", "from", box=None, pad_edge=False)
+    whole = Column("id", no_wrap=True)  # other commands want it: in a narrow terminal the others are wrapped
+    table = Table(whole, "title", "language", "passages", "from", box=None, pad_edge=False)
     for e in entries:
         table.add_row(Text(e.id), Text(e.title), e.language, str(e.chunks), Text(e.origin or "?"))
     return out.print(table)

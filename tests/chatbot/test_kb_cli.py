@@ -48,6 +48,9 @@ def test_the_whole_life_of_documents(kb, tmp_path: Path) -> None:
     assert {e["origin"] for e in entries} == {f"sync:{folder.resolve()}"}
     assert printed(kb("list", "--origin", "upload", "--json")) == {"entries": []}
 
+    narrow = kb("list", COLUMNS="60").output
+    assert all(entry["id"] in narrow for entry in entries)
+
     shown = printed(kb("show", "status-light", "--json"))
     assert (shown["title"], shown["url"]) == ("The status light", "https://help.example/light")
     assert "Solid amber" in shown["text"]
