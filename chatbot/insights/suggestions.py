@@ -97,7 +97,8 @@ class Suggester:
         trial = tried(NextSteps(sequences[:begins], items), sequences[begins:])
         with self._lock:
             self._learnt = (NextSteps(sequences, items), catalogue) if trial.is_won else None
-        log.info(
+        log.log(
+            logging.INFO if trial.cases else logging.DEBUG,  # a new desk has nothing to tell yet
             "suggestions: %d of %d right, %d of the most frequent ones (chance %.3g): %s",
             trial.hits, trial.cases, trial.popular_hits, trial.p_value, "shown" if trial.is_won else "not shown",
         )  # fmt: skip
