@@ -373,7 +373,7 @@ def _print_report(report: IngestReport, as_json: bool) -> None:
     counts = [f"{getattr(report, name)} {name}" for name in names]
     out.print(", ".join([*counts, f"{len(report.failed)} failed"]), highlight=False)
     for source, reason in report.failed:
-        told = reason if reason.startswith(source) else f"{source}: {reason}"
+        told = reason if reason.startswith(f"{source} ") else f"{source}: {reason}"
         err.print(told, style="red", markup=False, highlight=False)
     return None
 
