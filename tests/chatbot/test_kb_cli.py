@@ -102,7 +102,7 @@ def test_what_failed_is_said_and_is_the_exit_code(kb, tmp_path: Path) -> None:
         assert "is damaged" in failed["reason"]
     done = kb("add", str(folder))
     assert "9 unchanged, 0 removed, 1 failed" in done.output
-    assert "broken.pdf: broken.pdf is damaged" in done.output
+    assert "\nbroken.pdf is damaged" in done.output
     done = kb("remove", "missing", "--json")
     assert (done.exit_code, json.loads(done.stdout)["removed"]) == (1, 0)
 
