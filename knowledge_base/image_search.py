@@ -127,9 +127,8 @@ def evidence_of_words(text: str) -> float:
 
     The few of a window's frame are on many screens.
     """
-    read = sum(
-        len(character.encode()) for character in text if character.isalnum()
-    )  # a Chinese one tells more
+    # A Chinese character tells more than a letter, and has more bytes.
+    read = sum(len(character.encode()) for character in text if character.isalnum())
     return min(1.0, read / _ENOUGH_READ)
 
 

@@ -321,11 +321,8 @@ class Retriever:
         weights["image"] = self._settings.image_weight
         if sure is not None:
             return weights | {"word_pairs": words * max(0.0, 1 - sure)}
-        return weights | {
-            "dense": dense,
-            "codes": dense,
-            "image_like": self._settings.image_like_weight,
-        }  # images keep theirs against all that is written there
+        like = self._settings.image_like_weight  # images keep theirs against all that is written there
+        return weights | {"dense": dense, "codes": dense, "image_like": like}
 
     def _ordered(
         self,
